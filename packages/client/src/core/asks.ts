@@ -1,0 +1,82 @@
+import { CarillonError } from "@carillon/protocol";
+import type { Fields } from "./fields.ts";
+import type { Link } from "./link.ts";
+import type { Payload } from "./payload.ts";
+import type { Cancel, ClientPorts } from "./ports.ts";
+
+/** Takes the outcome of a question, and the bytes that came with it. */
+export type Asked = (outcome: Fields | CarillonError, body: Uint8Array) => void;
+
+/** A command that wants an answer in time: a call, a page of history, a compare-and-set. */
+export interface Question {
+  readonly command: object;
+  readonly payload: Payload | null;
+  /** True if asking twice does no harm: it is asked again when the connection breaks before the answer. */
+  readonly isRepeatable: boolean;
+  /** Longest wait for the answer, and for a connection before it, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+interface Open extends Question {
+  /** Ends the question; does nothing if it has ended. */
+  readonly end: Asked;
+}
+
+/** Most questions that are open at a time. */
+const QUESTIONS_MAX = 1000;
+const NOTHING = new Uint8Array(0);
+
+/** The questions that are open. Without a connection they wait for one, as long as their time lasts. */
+export class Asks {
+  readonly #ports: ClientPorts;
+  readonly #link: () => Link | null;
+  readonly #open = new Set<Open>();
+
+  constructor(ports: ClientPorts, link: () => Link | null) {
+    this.#ports = ports;
+    this.#link = link;
+  }
+
+  /** Asks. `settle` is called once; the result gives the question up, and its answer is not waited for. */
+  ask(question: Question, settle: Asked): Cancel {
+    if (this.#open.size >= QUESTIONS_MAX) {
+      settle(new CarillonError("queue_full", `Expected at most ${QUESTIONS_MAX} open commands.`), NOTHING);
+      return () => {};
+    }
+    const { timeoutMs } = question;
+    let cancelTimer: Cancel | null = null;
+    const open: Open = {
+      ...question,
+      end: (outcome, body) => {
+        if (!this.#open.delete(open)) return;
+        cancelTimer?.();
+        settle(outcome, body);
+      },
+    };
+    this.#open.add(open);
+    cancelTimer = this.#ports.setTimer(timeoutMs, () => {
+      open.end(new CarillonError("timeout", `Expected an answer within ${timeoutMs} ms.`), NOTHING);
+    });
+    this.#send(open);
+    return () => open.end(new CarillonError("aborted", "Given up."), NOTHING);
+  }
+
+  /** A connection stands: everything that is open is asked. */
+  connected(): void {
+    for (const open of this.#open) this.#send(open);
+  }
+
+  /** The client is disconnected. */
+  stop(error: CarillonError): void {
+    for (const open of this.#open) open.end(error, NOTHING);
+  }
+
+  #send(open: Open): void {
+    this.#link()?.request(open.command, open.payload, (answer, body) => {
+      if (answer) open.end(answer, body);
+      else if (!open.isRepeatable) {
+        open.end(new CarillonError("uncertain", "The connection broke before the answer; it may have been done."), body);
+      }
+    });
+  }
+}

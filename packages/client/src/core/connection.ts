@@ -1,0 +1,365 @@
+import { afterClose, CarillonError, type ConnectResult } from "@carillon/protocol";
+import { BACKOFF_CAP_MS, backoffMs } from "./backoff.ts";
+import { readConnectResult } from "./connect-result.ts";
+import type { Fields } from "./fields.ts";
+import { numberFrom } from "./fields.ts";
+import { Link, type Answer } from "./link.ts";
+import type { Cancel, ClientPorts, EnvironmentEvent } from "./ports.ts";
+import { TimerSet } from "./timer-set.ts";
+
+/** `connecting` includes every pause between attempts: the client will be back by itself. `disconnected`: it won't. */
+export type ConnectionState = "disconnected" | "connecting" | "connected";
+
+/** A change of the connection's state. */
+export interface ConnectionChange {
+  readonly state: ConnectionState;
+  /** Close code of the socket that ended, if one did. */
+  readonly code: number | undefined;
+  readonly reason: string;
+  /** Why the client stopped; undefined for any other change, and for a stop that the application asked for. */
+  readonly error: CarillonError | undefined;
+}
+
+/** Settings of a connection. */
+export interface ConnectionOptions {
+  /** Version of the contract that the client was built with. */
+  readonly contract?: number | undefined;
+  /** Name and version of the SDK, for the server's log. */
+  readonly sdk: string;
+}
+
+/** What a connection tells the instance. */
+export interface ConnectionSink {
+  /** `connect` has been sent: commands may follow, `room` characters at most, and without knowing what it will say. */
+  pipeline(link: Link, room: number): void;
+  connected(link: Link, result: ConnectResult): void;
+  /** The link has ended; what waited on it has been told. */
+  lost(): void;
+  push(push: Fields, body: Uint8Array): void;
+  changed(change: ConnectionChange): void;
+  failed(error: CarillonError): void;
+}
+
+/** An attempt to connect that takes longer has failed, in milliseconds. */
+const ATTEMPT_MS = 10_000;
+/** A supplier that has no ticket by then has failed, in milliseconds. It may have to ask a slow backend. */
+const TICKET_MS = 30_000;
+/** After a wake-up the other end must be heard within this time, in milliseconds. */
+const PROBE_MS = 4_000;
+/** A connection that the server ends earlier than this does not count as a success for the backoff, in milliseconds. */
+const STABLE_MS = 5_000;
+/** Ticket refusals in a row after which another ticket won't help. */
+const REFUSALS_MAX = 3;
+/** Of the 16 KiB that a server takes before it has decided on `connect`, what pipelining uses. */
+const PIPELINE_CHARACTERS = 14_000;
+
+// The close codes that the client itself uses; a test keeps them equal to CLOSE_CODES, whose texts are not shipped.
+/** A clean leave. */
+export const LEAVE = 1000;
+/** This end goes and comes back (`draining`). */
+export const COMING_BACK = 4000;
+/** Nothing was heard (`heartbeat_missed`). */
+export const SILENCE = 4002;
+/** The server refused the ticket (`ticket_refused`). */
+export const TICKET_REFUSED = 4100;
+/** The server does not speak carillon.1 (`protocol_error`). */
+export const PROTOCOL_ERROR = 4502;
+
+/**
+ * The connection machine: keeps one link up.
+ *
+ *     disconnected ──connect()──▶ connecting: pause ─▶ ticket or resume ─▶ socket ─▶ reply ──▶ connected
+ *          ▲                          ▲                                                           │
+ *          └─ stop code, disconnect() ┴──────── broken, reconnect code, drain, silence ───────────┘
+ *
+ * An `offline` event does not end a connection, since it may be wrong (another interface, localhost): the other end is
+ * asked whether it is there. While offline, attempts are rare (one in at most 20 s); `online`, a tab that comes to the
+ * front and a page that comes out of the page cache retry within 0.5 s, or ask at once whether the connection lives.
+ * A page that is suspended closes its socket, as browsers want, in a way that lets it resume.
+ */
+export class Connection {
+  state: ConnectionState = "disconnected";
+  /** The link, once `connect` was answered. */
+  ready: Link | null = null;
+  readonly #ports: ClientPorts;
+  readonly #options: ConnectionOptions;
+  readonly #sink: ConnectionSink;
+  readonly #timers: TimerSet;
+  #link: Link | null = null;
+  #resume: string | undefined;
+  #unwatch: Cancel | null = null;
+  /** Attempts since the last success. */
+  #attempt = 0;
+  #refusals = 0;
+  /** Names the newest attempt; an answer to an older one is stale. */
+  #serial = 0;
+  #isOffline = false;
+  #isSuspended = false;
+  #heardMs = 0;
+  #connectedMs = 0;
+  /** Silence that the connection takes. */
+  #silenceMs = 0;
+  /** What the server said to `connect`, if it refused. */
+  #refusal: CarillonError | undefined;
+
+  constructor(ports: ClientPorts, options: ConnectionOptions, sink: ConnectionSink) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#sink = sink;
+    this.#timers = new TimerSet(ports);
+  }
+
+  /** Starts. Does nothing unless disconnected. */
+  connect(): void {
+    if (this.state !== "disconnected") return;
+    this.#attempt = this.#refusals = 0;
+    this.#isOffline = this.#isSuspended = false;
+    this.#unwatch = this.#ports.watch((event) => this.#befall(event));
+    this.#change("connecting");
+    // A listener of the change may have had other wishes.
+    if (this.#isConnecting()) this.#begin();
+  }
+
+  /** Leaves cleanly: what the instance owns ends at once. Does nothing when disconnected. */
+  disconnect(): void {
+    if (this.state !== "disconnected") this.#stop(LEAVE, "", undefined);
+  }
+
+  /** Begins a new link, as the same instance: the server's memory of this one is of no more use. */
+  restart(): void {
+    if (this.#link) this.#lose(COMING_BACK, "");
+  }
+
+  #isStable(): boolean {
+    return this.#ports.now() - this.#connectedMs >= STABLE_MS;
+  }
+
+  #isConnecting(): boolean {
+    return this.state === "connecting";
+  }
+
+  #begin(): void {
+    this.#timers.clearAll();
+    if (this.#resume) {
+      this.#open({ resume: this.#resume });
+      return;
+    }
+    const serial = ++this.#serial;
+    this.#timers.set("attempt", TICKET_MS, () => {
+      this.#noTicket(new CarillonError("timeout", `Expected a ticket within ${TICKET_MS} ms.`));
+    });
+    this.#ports.ticket((ticket, error) => {
+      if (serial !== this.#serial) return;
+      if (ticket === null) this.#noTicket(error);
+      else this.#open({ ticket });
+    });
+  }
+
+  /** A supplier that knows better (a CarillonError with `retry: false`) stops the client; everything else may pass. */
+  #noTicket(cause: unknown): void {
+    const error =
+      cause instanceof CarillonError
+        ? cause
+        : new CarillonError("ticket_refused", "The ticket supplier failed.", { cause, retry: true });
+    if (!error.retry) this.#stop(LEAVE, "", error);
+    else {
+      this.#sink.failed(error);
+      if (this.#isConnecting()) this.#pause(error.retryAfterMs);
+    }
+  }
+
+  #open(credential: { ticket: string } | { resume: string }): void {
+    this.#serial++;
+    this.#refusal = undefined;
+    this.#timers.set("attempt", ATTEMPT_MS, () => this.#lose(SILENCE, "No connection in time."));
+    let link: Link | null = null;
+    const ifCurrent =
+      <A extends unknown[]>(act: (...values: A) => void) =>
+      (...values: A): void => {
+        if (link && link === this.#link) act(...values);
+      };
+    try {
+      this.#link = link = new Link(this.#ports, {
+        open: ifCurrent(() => this.#opened(credential)),
+        heard: ifCurrent(() => {
+          this.#heardMs = this.#ports.now();
+        }),
+        push: ifCurrent((push: Fields, body: Uint8Array) => this.#push(push, body)),
+        broken: ifCurrent((cause: unknown) => {
+          this.#sink.failed(new CarillonError("bad_message", "Expected a carillon.1 message.", { cause }));
+          this.#lose(PROTOCOL_ERROR, "");
+        }),
+        closed: ifCurrent((code: number, reason: string) => this.#closed(code, reason)),
+      });
+    } catch (error) {
+      this.#sink.failed(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
+      if (this.#isConnecting()) this.#pause();
+    }
+  }
+
+  #opened(credential: object): void {
+    const link = this.#link;
+    if (!link) return;
+    const { contract, sdk } = this.#options;
+    const command = { cmd: "connect", ...credential, ...(contract === undefined ? {} : { contract }), sdk };
+    link.request(command, null, (answer) => this.#answered(link, answer));
+    this.#sink.pipeline(link, PIPELINE_CHARACTERS);
+  }
+
+  #answered(link: Link, answer: Answer): void {
+    if (!answer) return;
+    // The close that follows a refusal says what to do next; the error adds why, and how long to wait.
+    if (answer instanceof CarillonError) {
+      this.#refusal = answer;
+      return;
+    }
+    const result = readConnectResult(answer);
+    link.messageBytes = result.limits.messageBytes;
+    link.pong();
+    this.#resume = result.resume;
+    this.#refusals = 0;
+    this.#connectedMs = this.#heardMs = this.#ports.now();
+    this.#silenceMs = 1.5 * result.heartbeatMs;
+    this.#timers.clearAll();
+    this.#listen();
+    this.#refreshBefore(result.lifetimeMs);
+    this.ready = link;
+    this.state = "connected";
+    this.#sink.connected(link, result);
+    if (this.ready === link) this.#change("connected");
+  }
+
+  #push(push: Fields, body: Uint8Array): void {
+    if (push["push"] === "heartbeat") this.#link?.pong();
+    else if (push["push"] === "drain") {
+      // Until then the node serves as before. The delay is the server's, who spreads its clients with it.
+      this.#timers.set("drain", numberFrom(push["delayMs"], 0, 0), () => {
+        this.#lose(COMING_BACK, "", this.#isStable() ? 0 : undefined);
+      });
+    } else this.#sink.push(push, body);
+  }
+
+  // --- silence ---
+
+  #listen(): void {
+    const leftMs = this.#heardMs + this.#silenceMs - this.#ports.now();
+    if (leftMs <= 0) this.#lose(SILENCE, "No heartbeat.");
+    else this.#timers.set("heartbeat", leftMs, () => this.#listen());
+  }
+
+  /** Asks whether the other end is there. A server that does not know `ping` says so, and that is an answer, too. */
+  #probe(): void {
+    const sinceMs = this.#ports.now();
+    this.#listen();
+    if (!this.ready || this.#timers.has("probe")) return;
+    this.#timers.set("probe", PROBE_MS, () => {
+      if (this.#heardMs <= sinceMs) this.#lose(SILENCE, "No answer.");
+    });
+    this.ready.request({ cmd: "ping" }, null, () => this.#timers.clear("probe"));
+  }
+
+  #befall(event: EnvironmentEvent): void {
+    if (event === "unload") this.disconnect();
+    else if (event === "pagehide" || event === "freeze") {
+      this.#isSuspended = true;
+      if (this.#link) this.#lose(COMING_BACK, "");
+      this.#serial++;
+      this.#timers.clearAll();
+    } else {
+      if (event === "online" || event === "offline") this.#isOffline = event === "offline";
+      const wasSuspended = this.#isSuspended;
+      this.#isSuspended = false;
+      if (this.ready) this.#probe();
+      else if (event !== "offline" && (wasSuspended || this.#timers.has("retry"))) {
+        this.#attempt = 0;
+        this.#pause();
+      }
+    }
+  }
+
+  // --- refresh ---
+
+  #refreshBefore(lifetimeMs: number | undefined): void {
+    // 80 % leaves room for a slow supplier; a lifetime of nothing must not become a storm of tickets.
+    if (lifetimeMs) this.#timers.set("refresh", Math.max(1000, 0.8 * lifetimeMs), () => this.#refresh(0.1 * lifetimeMs));
+  }
+
+  #refresh(againMs: number): void {
+    const link = this.ready;
+    const failed = (cause: unknown): void => {
+      const error = cause instanceof CarillonError ? cause : new CarillonError("ticket_refused", "No refresh.", { cause });
+      this.#sink.failed(error);
+      if (this.ready === link) this.#timers.set("refresh", Math.max(1000, againMs), () => this.#refresh(againMs));
+    };
+    this.#ports.ticket((ticket, error) => {
+      if (!link || this.ready !== link) return;
+      if (ticket === null) failed(error);
+      else {
+        link.request({ cmd: "refresh", ticket }, null, (answer) => {
+          if (answer instanceof CarillonError) failed(answer);
+          else if (answer) this.#refreshBefore(numberFrom(answer["lifetimeMs"], 0, 0));
+        });
+      }
+    });
+  }
+
+  // --- the end of a link ---
+
+  #closed(code: number, reason: string): void {
+    const after = afterClose(code);
+    if (after !== "resume") this.#resume = undefined;
+    const isHopeless = code === TICKET_REFUSED && ++this.#refusals >= REFUSALS_MAX;
+    if (after !== "stop" && !isHopeless) {
+      this.#lose(code, reason, this.#refusal?.retryAfterMs);
+      return;
+    }
+    const message = `The server closed the connection: ${code} ${reason}`;
+    this.#stop(code, reason, this.#refusal ?? new CarillonError("disconnected", message));
+  }
+
+  /** Ends the link, if there is one, and tries again: after `delayMs`, or by the backoff. */
+  #lose(code: number, reason: string, delayMs?: number): void {
+    const wasConnected = this.ready !== null;
+    // A server that takes connections and ends them at once must not be met with a storm.
+    if (wasConnected && (code < 4000 || this.#isStable())) this.#attempt = 0;
+    this.#drop(code, reason);
+    if (!this.#isConnecting()) return;
+    this.#pause(delayMs);
+    if (wasConnected) this.#change("connecting", code, reason);
+  }
+
+  #stop(code: number, reason: string, error: CarillonError | undefined): void {
+    this.state = "disconnected";
+    this.#resume = undefined;
+    this.#unwatch?.();
+    this.#drop(code, reason);
+    // Unless a listener has connected again.
+    if (!this.#isConnecting()) this.#change("disconnected", code, reason, error);
+  }
+
+  #drop(code: number, reason: string): void {
+    const link = this.#link;
+    this.#link = this.ready = null;
+    this.#serial++;
+    this.#timers.clearAll();
+    if (this.state === "connected") this.state = "connecting";
+    link?.end(code, reason);
+    this.#sink.lost();
+  }
+
+  #pause(delayMs?: number): void {
+    this.#timers.clearAll();
+    this.#serial++;
+    if (this.#isSuspended) return;
+    const random = this.#ports.random();
+    const backoff = this.#isOffline ? BACKOFF_CAP_MS * (0.5 + random / 2) : backoffMs(this.#attempt++, random);
+    // Asked to wait, the crowd waits at least so long, and still does not come back at one moment.
+    const waitMs = delayMs === undefined ? backoff : delayMs && delayMs + backoff;
+    this.#timers.set("retry", waitMs, () => this.#begin());
+  }
+
+  #change(state: ConnectionState, code?: number, reason = "", error?: CarillonError): void {
+    this.state = state;
+    this.#sink.changed({ state, code, reason, error });
+  }
+}

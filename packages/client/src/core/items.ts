@@ -1,0 +1,113 @@
+import type { Publisher } from "@carillon/protocol";
+import { isFields, isText, type Fields } from "./fields.ts";
+
+/** What publications and tombstones share. */
+export interface PublicationBase {
+  /** Unique within channel and publishing instance. */
+  readonly id: string;
+  /** Store time, in milliseconds since 1970. */
+  readonly at: number;
+  /** Undefined: the server itself. */
+  readonly publisher: Publisher | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Store time after which the data is gone; undefined: never. */
+  readonly expires: number | undefined;
+  /** Version of the schema that the data was written under. */
+  readonly version: number;
+}
+
+/** One message of a log channel. */
+export interface Publication<Data = unknown> extends PublicationBase {
+  readonly erased: false;
+  readonly data: Data;
+}
+
+/** What is left of a publication that was erased or has expired. */
+export interface Tombstone extends PublicationBase {
+  readonly erased: true;
+}
+
+/** A change of an earlier publication. Applying it twice must be harmless. */
+export type Amendment<Data = unknown> = {
+  /** Id of the publication that changes. */
+  readonly id: string;
+  /** Id of the amendment itself. */
+  readonly amendment: string;
+  readonly at: number;
+  readonly publisher: Publisher | undefined;
+} & ({ readonly erased: false; readonly data: Data } | { readonly erased: true });
+
+/** One key and its value in a state channel. */
+export interface Entry<Value = unknown> {
+  readonly value: Value;
+  /** Grows with every change in the channel; what `expect` compares. */
+  readonly version: number;
+  /** Store time, in milliseconds since 1970. */
+  readonly at: number;
+  /** The instance with which the entry ends; undefined where entries are not owned. */
+  readonly owner: Publisher | undefined;
+}
+
+/** Hands out the bytes that follow a JSON head, item by item. */
+export class BodyReader {
+  readonly #body: Uint8Array;
+  #offset = 0;
+
+  constructor(body: Uint8Array) {
+    this.#body = body;
+  }
+
+  /** The next `length` bytes, copied: a view would keep the whole frame alive. Throws if there are not so many. */
+  take(length: unknown): Uint8Array {
+    const start = this.#offset;
+    this.#offset += Number(length);
+    const bytes = this.#body.slice(start, this.#offset);
+    if (bytes.byteLength !== length) throw new Error(`Expected ${String(length)} bytes, got ${bytes.byteLength}.`);
+    return bytes;
+  }
+}
+
+/** The payload of an item: its data, or that it is erased. */
+export function readPayload(item: Fields, body: BodyReader): { erased: false; data: unknown } | { erased: true } {
+  if (item["erased"] === true) return { erased: true };
+  return { erased: false, data: item["bytes"] === undefined ? item["data"] : body.take(item["bytes"]) };
+}
+
+/** Reads a publication, whole or erased; null for what is none. Throws when its bytes are missing. */
+export function readPublication(item: unknown, body: BodyReader): Publication | Tombstone | null {
+  if (!isFields(item) || !isText(item["id"])) return null;
+  return {
+    id: item["id"],
+    at: Number(item["at"]),
+    publisher: readPublisher(item["publisher"]),
+    tags: readTexts(item["tags"]),
+    meta: readTexts(item["meta"]),
+    expires: typeof item["expires"] === "number" ? item["expires"] : undefined,
+    version: typeof item["version"] === "number" ? item["version"] : 1,
+    ...readPayload(item, body),
+  };
+}
+
+/** Reads an amendment of the publication `id`. Throws when its bytes are missing. */
+export function readAmendment(id: string, item: Fields, body: BodyReader): Amendment {
+  return {
+    id,
+    amendment: String(item["id"]),
+    at: Number(item["at"]),
+    publisher: readPublisher(item["publisher"]),
+    ...readPayload(item, body),
+  };
+}
+
+/** Reads who published or owns; undefined for what is nobody. */
+export function readPublisher(value: unknown): Publisher | undefined {
+  return isFields(value) && isText(value["user"]) && isText(value["instance"])
+    ? { user: value["user"], instance: value["instance"] }
+    : undefined;
+}
+
+/** Tags and meta: the texts alone, whatever else a hostile server may put there. */
+function readTexts(value: unknown): Readonly<Record<string, string>> {
+  return isFields(value) ? Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => isText(pair[1]))) : {};
+}

@@ -1,0 +1,123 @@
+import { CarillonError, decodeBinary, decodeText, encodeRecord, type ErrorCode } from "@carillon/protocol";
+import { isFields, isText, type Fields } from "./fields.ts";
+import { byteLength, type Payload } from "./payload.ts";
+import type { ClientPorts, Socket } from "./ports.ts";
+
+/** Most messages in one frame that are read. A frame of such a size is no frame of a Carillon server. */
+const FRAME_MESSAGES_MAX = 100_000;
+
+/** What a command gets: the `ok` of its reply, the error of its reply, or null when the link broke before the reply. */
+export type Answer = Fields | CarillonError | null;
+
+/** Takes the answer to a command, and the bytes that came with the reply. */
+export type Settle = (answer: Answer, body: Uint8Array) => void;
+
+/** What a link tells its connection. */
+export interface LinkSink {
+  open(): void;
+  /** Anything came: the other end is alive. */
+  heard(): void;
+  push(push: Fields, body: Uint8Array): void;
+  /** Something came that is not carillon.1. */
+  broken(cause: unknown): void;
+  closed(code: number, reason: string): void;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * One socket, from its opening to its end: frames to messages and back, and which reply belongs to which command.
+ * Commands are sent in frames of their own, in order.
+ */
+export class Link {
+  /** Characters sent so far. */
+  sent = 0;
+  /** Largest command in bytes that the server takes. A larger one would end the connection for good. */
+  messageBytes: number = Infinity;
+  readonly #sink: LinkSink;
+  readonly #waiting = new Map<number, Settle>();
+  #nextId = 1;
+  /** Null after the end. */
+  #socket: Socket | null;
+
+  /** Opens a socket. Throws what the port throws. */
+  constructor(ports: ClientPorts, sink: LinkSink) {
+    this.#sink = sink;
+    this.#socket = ports.open({
+      open: () => sink.open(),
+      message: (data) => this.#receive(data),
+      close: (code, reason) => sink.closed(code, reason),
+    });
+  }
+
+  /** Sends a command and calls `settle` once, with its answer: at once if it can't be sent, otherwise later. */
+  request(command: object, payload: Payload | null, settle: Settle): void {
+    if (!this.#socket) {
+      settle(null, NOTHING);
+      return;
+    }
+    const id = this.#nextId++;
+    const head = JSON.stringify({ ...command, id });
+    const text = payload ? `${head.slice(0, -1)},${payload.text}}` : head;
+    const size = (text.length * 3 > this.messageBytes ? byteLength(text) : 0) + (payload?.body?.byteLength ?? 0);
+    if (size > this.messageBytes) {
+      settle(new CarillonError("too_large", `Expected at most ${this.messageBytes} bytes, got ${size}.`), NOTHING);
+      return;
+    }
+    this.#waiting.set(id, settle);
+    this.#send(payload?.body ? encodeRecord(text, [payload.body]) : text);
+  }
+
+  /** Answers the connect reply or a heartbeat. */
+  pong(): void {
+    this.#send('{"cmd":"pong"}');
+  }
+
+  /** Ends the link: closes the socket, unless it is closed already, and answers what waits with null. */
+  end(code: number, reason: string): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(code, reason);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const settle of waiting) settle(null, NOTHING);
+  }
+
+  #send(data: string | Uint8Array<ArrayBuffer>): void {
+    this.sent += data.length;
+    this.#socket?.send(data);
+  }
+
+  #receive(data: string | Uint8Array): void {
+    this.#sink.heard();
+    try {
+      const messages = isText(data) ? decodeText(data, FRAME_MESSAGES_MAX) : decodeBinary(data, FRAME_MESSAGES_MAX);
+      for (const { head, body } of messages) {
+        // A listener may have ended the link in the middle of a frame.
+        if (!this.#socket) return;
+        if (!isFields(head)) throw new Error("Expected a JSON object.");
+        if (isText(head["push"])) this.#sink.push(head, body);
+        else this.#reply(head, body);
+      }
+    } catch (error) {
+      this.#sink.broken(error);
+    }
+  }
+
+  #reply(head: Fields, body: Uint8Array): void {
+    const id = Number(head["re"]);
+    const settle = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    settle?.(isFields(head["ok"]) ? head["ok"] : readError(head["error"]), body);
+  }
+}
+
+/** Reads the error of a reply. A code of a newer server is kept as it is. */
+export function readError(error: unknown): CarillonError {
+  const { code, message, retry, retryAfterMs, version } = isFields(error) ? error : {};
+  return new CarillonError(isText(code) ? (code as ErrorCode) : "bad_message", String(message), {
+    retry: retry === true,
+    ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}),
+    ...(typeof version === "number" ? { version } : {}),
+  });
+}

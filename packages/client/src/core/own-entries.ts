@@ -1,0 +1,168 @@
+import { CarillonError, type SetResult } from "@carillon/protocol";
+import { backoffMs } from "./backoff.ts";
+import { isText } from "./fields.ts";
+import type { Answer, Link } from "./link.ts";
+import type { Payload } from "./payload.ts";
+import type { ClientPorts } from "./ports.ts";
+import { TimerSet } from "./timer-set.ts";
+
+/** Takes the outcome of a set or a removal. */
+export type WasSet = (outcome: SetResult | CarillonError) => void;
+
+/** What own entries need of their instance. */
+export interface OwnEntriesHost {
+  link(): Link | null;
+  /** True if the channel is followed and shows the entry as ours. */
+  isOwned(channel: string, key: string): boolean;
+  /** Id of the instance, once known. */
+  instance(): string | null;
+  /** Takes the error of an entry that could not be set again and that nobody waits for. */
+  failed(error: CarillonError): void;
+}
+
+/** A wish for one key: the value that it should have, or that it should end. */
+export interface Wish {
+  readonly channel: string;
+  /** Null: the instance's own id. */
+  readonly key: string | null;
+  /** Null: the entry should end. */
+  readonly payload: Payload | null;
+  /** False: once it has come true, it is forgotten, and not made true again after a reconnect. */
+  readonly keep: boolean;
+}
+
+interface Slot {
+  wish: Wish;
+  /** Changes with every command sent: only the answer to the newest says how things stand. */
+  serial: number;
+  /** Version that the entry got; null until the wish has come true. */
+  version: number | null;
+  waiting: WasSet[];
+  /** Failures in a row. */
+  attempt: number;
+}
+
+/** Most keys that one client wishes for, and most callers that wait for one of them. */
+const WISHES_MAX = 1000;
+/** Attempts at an entry that is still held by an earlier instance. */
+const REENTRIES_MAX = 6;
+
+/**
+ * What this instance wants its entries to be: the last wish for each channel and key. Only the last counts, so a wish
+ * that could not be sent is replaced by the next, not queued. What ends with the instance (presence, cursors, typing
+ * marks) is wished for again on every new connection, and so comes back by itself.
+ */
+export class OwnEntries {
+  readonly #ports: ClientPorts;
+  readonly #host: OwnEntriesHost;
+  readonly #timers: TimerSet;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(ports: ClientPorts, host: OwnEntriesHost) {
+    this.#ports = ports;
+    this.#host = host;
+    this.#timers = new TimerSet(ports);
+  }
+
+  /** Makes a wish, now or with the next connection. `settle` is called once, when it or a later one has come true. */
+  wish(wish: Wish, settle: WasSet): void {
+    const id = idOf(wish.channel, wish.key);
+    const slot = this.#slots.get(id) ?? { wish, serial: 0, version: null, waiting: [], attempt: 0 };
+    slot.wish = wish;
+    slot.waiting.push(settle);
+    this.#slots.set(id, slot);
+    const isFull = this.#slots.size > WISHES_MAX;
+    if (isFull) this.#slots.delete(id);
+    // Without a connection, callers must not pile up behind a cursor that moves on.
+    if (isFull || slot.waiting.length > WISHES_MAX) slot.waiting.shift()?.(new CarillonError("queue_full", "Too many wait."));
+    if (!isFull) this.#send(id, slot);
+  }
+
+  /** A connection stands: what did not come true, and what may have ended meanwhile, is wished for again. */
+  connected(): void {
+    for (const [id, slot] of this.#slots) {
+      const { channel, key } = slot.wish;
+      if (slot.version === null || key === null || this.#host.isOwned(channel, key)) this.#send(id, slot);
+      else this.#slots.delete(id);
+    }
+  }
+
+  /** The link has ended. */
+  lost(): void {
+    this.#timers.clearAll();
+  }
+
+  /** The client is disconnected, and left cleanly: there is nothing to come back to. */
+  stop(error: CarillonError): void {
+    const slots = [...this.#slots.values()];
+    this.#slots.clear();
+    for (const slot of slots) settleAll(slot.waiting, error);
+  }
+
+  /** An entry ended by other means (TTL, the server, another user): it must not come back. */
+  removed(channel: string, key: string, version: number): void {
+    const id = idOf(channel, key === this.#host.instance() ? null : key);
+    const slot = this.#slots.get(id);
+    // An older version: that was the entry of before the absence, and ours stands after it.
+    if (slot && slot.version !== null && slot.version < version) this.#slots.delete(id);
+  }
+
+  #send(id: string, slot: Slot): void {
+    const link = this.#host.link();
+    if (!link) return;
+    const { wish } = slot;
+    const { channel, key, payload } = wish;
+    const serial = ++slot.serial;
+    const waiting = slot.waiting.splice(0);
+    slot.version = null;
+    this.#timers.clear(id);
+    const command = { cmd: payload ? "set" : "remove", channel, ...(key === null ? {} : { key }) };
+    link.request(command, payload, (answer) => {
+      const isNewest = serial === slot.serial && this.#slots.get(id) === slot;
+      if (!answer || (isNewest && answer instanceof CarillonError && mayPass(answer, slot, waiting))) {
+        // They wait for the next attempt, unless the client has given up.
+        if (this.#slots.get(id) === slot) slot.waiting.unshift(...waiting);
+        else settleAll(waiting, new CarillonError("aborted", "Another end came first."));
+        if (answer) this.#retry(id, slot, answer);
+        return;
+      }
+      const outcome = readOutcome(answer);
+      if (isNewest) this.#decided(id, slot, outcome);
+      if (outcome instanceof CarillonError && !waiting.length) this.#host.failed(outcome);
+      settleAll(waiting, outcome);
+    });
+  }
+
+  #retry(id: string, slot: Slot, answer: Answer): void {
+    const leastMs = answer instanceof CarillonError ? (answer.retryAfterMs ?? 0) : 0;
+    const delayMs = Math.max(leastMs, backoffMs(slot.attempt++, this.#ports.random()));
+    this.#timers.set(id, delayMs, () => this.#send(id, slot));
+  }
+
+  #decided(id: string, slot: Slot, outcome: SetResult | CarillonError): void {
+    slot.attempt = 0;
+    const isKept = slot.wish.keep && slot.wish.payload !== null && !(outcome instanceof CarillonError);
+    if (isKept) slot.version = outcome.version;
+    else this.#slots.delete(id);
+  }
+}
+
+/** Reads the reply to `set` and `remove`. */
+export function readOutcome(answer: Exclude<Answer, null>): SetResult | CarillonError {
+  if (answer instanceof CarillonError) return answer;
+  const { pos, version } = answer;
+  return isText(pos) ? { pos, version: Number(version) } : new CarillonError("bad_message", "Expected pos and version.");
+}
+
+/** As a new instance the client may find its own entry of before, which ends after the grace. */
+function mayPass({ retry, code }: CarillonError, { attempt }: Slot, waiting: readonly WasSet[]): boolean {
+  return retry || (code === "not_owner" && !waiting.length && attempt < REENTRIES_MAX);
+}
+
+function idOf(channel: string, key: string | null): string {
+  return key === null ? channel : `${channel} ${key}`;
+}
+
+function settleAll(waiting: readonly WasSet[], outcome: SetResult | CarillonError): void {
+  for (const settle of waiting) settle(outcome);
+}

@@ -1,0 +1,337 @@
+import { CarillonError, type ChannelKind, type GapReason, type Position } from "@carillon/protocol";
+import { backoffMs } from "./backoff.ts";
+import type { Emitter } from "./emitter.ts";
+import { Entries, type Change } from "./entries.ts";
+import { isFields, isText, type Fields } from "./fields.ts";
+import { BodyReader, readAmendment, readPublication, type Amendment, type Publication, type Tombstone } from "./items.ts";
+import { readError, type Answer, type Link } from "./link.ts";
+import type { ClientPorts } from "./ports.ts";
+import { TimerSet } from "./timer-set.ts";
+
+/** `subscribing` includes every pause: the subscription will be back by itself. `unsubscribed`: it won't. */
+export type SubscriptionState = "unsubscribed" | "subscribing" | "subscribed";
+
+/** A change of a subscription's state. */
+export interface SubscriptionChange {
+  readonly state: SubscriptionState;
+  /** Why the server refused or ended it; undefined for every other change. */
+  readonly error: CarillonError | undefined;
+}
+
+/** An announced discontinuity of a log. */
+export interface Gap {
+  readonly from: Position;
+  readonly to: Position;
+  readonly reason: GapReason;
+}
+
+/** What a channel tells, by event. */
+export interface SubscriptionEvents {
+  publication: Publication;
+  tombstone: Tombstone;
+  amend: Amendment;
+  gap: Gap;
+  change: readonly Change[];
+  live: Position | null;
+  state: SubscriptionChange;
+  error: CarillonError;
+}
+
+/** Settings of a subscription. */
+export interface SubscribeOptions {
+  /** Log channels: start so many publications back. Default: at the end of the log. */
+  readonly history?: number | undefined;
+  /** Start after this position, which an earlier subscription had. Wins over `history`. */
+  readonly position?: Position | undefined;
+  /** False: publications of this instance are not delivered to it. Default true. */
+  readonly echo?: boolean | undefined;
+}
+
+/** What a subscription needs of its instance. */
+export interface SubscriptionHost {
+  /** The link, once connected. */
+  link(): Link | null;
+  /** True for an id that this client has or had. */
+  isOwn(instance: string): boolean;
+  /** Takes an error that no listener of the channel took. */
+  failed(error: CarillonError): void;
+  /** Entries ended, by keys and versions. */
+  removed(channel: string, key: string, version: number): void;
+}
+
+/** Takes the outcome of a wish to subscribe: null, or why not. */
+export type Subscribed = (error: CarillonError | null) => void;
+
+/**
+ * The subscription machine: keeps one channel followed, in order and without a hole, over any number of links.
+ *
+ *     unsubscribed ──subscribe()──▶ subscribing ──reply──▶ subscribed
+ *          ▲                         │   ▲                    │
+ *          └─ refused, unsubscribe() ┘   └─ link lost, `prev` is not the position, ended with `retry`
+ *
+ * The receiver's rule: an `items` push is taken only if its `prev` is the position; otherwise the channel is
+ * unsubscribed and subscribed again from the position, which makes the server send what is missing, or a gap.
+ */
+export class Subscription {
+  readonly channel: string;
+  readonly events: Emitter<SubscriptionEvents>;
+  state: SubscriptionState = "unsubscribed";
+  /** What the server says the channel is; null until it was subscribed once. */
+  kind: ChannelKind | null = null;
+  /** The place up to which everything was delivered. Survives lost links; `unsubscribe` forgets it. */
+  position: Position | null = null;
+  /** False while the server sends what was missed. */
+  isLive = false;
+  readonly entries: Entries = new Entries();
+  readonly #host: SubscriptionHost;
+  readonly #ports: ClientPorts;
+  readonly #timers: TimerSet;
+  #options: SubscribeOptions = {};
+  /** Names the newest subscribe command or end; an answer to an older one is stale. */
+  #serial = 0;
+  #isSent = false;
+  /** Changes when the subscription ends, not with its links. */
+  #life = 0;
+  /** Failures since the last push that was taken. */
+  #attempt = 0;
+  #waiting: Subscribed[] = [];
+
+  constructor(channel: string, host: SubscriptionHost, ports: ClientPorts, events: Emitter<SubscriptionEvents>) {
+    this.channel = channel;
+    this.events = events;
+    this.#host = host;
+    this.#ports = ports;
+    this.#timers = new TimerSet(ports);
+  }
+
+  /** Subscribes, unless that is so already. `settle` is called once, at once or when it is decided. */
+  subscribe(options: SubscribeOptions | undefined, settle: Subscribed): void {
+    if (options) this.#options = options;
+    if (this.state === "subscribed") {
+      settle(null);
+      return;
+    }
+    this.#waiting.push(settle);
+    if (this.state === "unsubscribed") {
+      this.position = this.#options.position ?? this.position;
+      this.#change("subscribing");
+    }
+    this.flush(this.#host.link());
+  }
+
+  /** Ends the subscription and forgets position and entries: the next one starts anew. */
+  unsubscribe(): void {
+    if (this.state === "unsubscribed") return;
+    this.#leave();
+    this.position = null;
+    this.#options = {};
+    this.entries.reset();
+    const changes = this.entries.settle();
+    this.#end(undefined);
+    if (changes.length) this.events.emit("change", changes);
+  }
+
+  /** Sends the command, if it is due and there is a link. */
+  flush(link: Link | null): void {
+    if (!link || this.#isSent || this.state !== "subscribing" || this.#timers.has("retry")) return;
+    const { channel, position } = this;
+    const { history } = this.#options;
+    const start = position !== null ? { position } : history === undefined ? {} : { history };
+    const serial = ++this.#serial;
+    this.#isSent = true;
+    link.request({ cmd: "subscribe", channel, ...start }, null, (answer) => {
+      if (serial === this.#serial) this.#answered(answer);
+    });
+  }
+
+  /** The link has ended; the subscription goes on with the next. */
+  lost(): void {
+    this.#isSent = false;
+    this.#serial++;
+    this.#timers.clearAll();
+    if (this.state === "subscribed") this.#change("subscribing");
+  }
+
+  /** The client is disconnected: who waits is told. The subscription starts again if the client does. */
+  stop(error: CarillonError): void {
+    this.#attempt = 0;
+    this.#settle(error);
+  }
+
+  /** Takes a push of the channel. Throws when it is not well formed. */
+  push(push: Fields, body: Uint8Array): void {
+    if (push["push"] === "subscribed") {
+      // Subscribed by the server from another place than ours, something would be missing: go on with our own.
+      const isHere = this.position === null || this.position === push["pos"];
+      if (this.state !== "subscribed" && isHere) this.#adopt(push);
+      else if (!isHere && !this.#isSent) this.#resync();
+      return;
+    }
+    if (this.state === "unsubscribed") return;
+    if (push["push"] === "unsubscribed") {
+      this.#ended(readError(push));
+      return;
+    }
+    // What was sent before the reply to subscribe belongs to an earlier subscription.
+    if (this.state !== "subscribed") return;
+    if (push["push"] === "items") this.#take(push, body);
+    else if (push["push"] === "gap") this.#jump(push);
+    else if (push["push"] === "live") this.#live();
+  }
+
+  // --- subscribing ---
+
+  #answered(answer: Answer): void {
+    // On a lost link `lost` does the rest.
+    if (!answer) return;
+    this.#isSent = false;
+    if (!(answer instanceof CarillonError)) this.#adopt(answer);
+    else if (answer.code !== "already_subscribed") this.#ended(answer);
+    else if (this.state !== "subscribed") this.#resync();
+  }
+
+  #adopt({ kind, pos, live }: Fields): void {
+    if ((kind !== "log" && kind !== "state") || (pos !== null && !isText(pos))) throw new Error("Expected kind and pos.");
+    this.kind = kind;
+    this.position = pos;
+    this.isLive = live === true;
+    this.#change("subscribed");
+    this.#settle(null);
+    if (this.isLive && this.state === "subscribed") this.#live();
+  }
+
+  #ended(error: CarillonError): void {
+    this.#isSent = false;
+    this.#serial++;
+    if (!error.retry) {
+      this.#end(error);
+      this.#failed(error);
+      return;
+    }
+    this.#retry(error.retryAfterMs ?? 0);
+    this.#failed(error);
+    if (this.state === "subscribed") this.#change("subscribing");
+  }
+
+  #retry(leastMs: number): void {
+    const delayMs = Math.max(leastMs, backoffMs(this.#attempt++, this.#ports.random()));
+    this.#timers.set("retry", delayMs, () => this.flush(this.#host.link()));
+  }
+
+  /** Starts again from the position. The first time at once; a server that never fits is asked more and more rarely. */
+  #resync(): void {
+    this.#leave();
+    if (this.#attempt) this.#retry(0);
+    else this.#attempt = 1;
+    this.#change("subscribing");
+    this.flush(this.#host.link());
+  }
+
+  #leave(): void {
+    const link = this.#host.link();
+    const { channel } = this;
+    this.#timers.clearAll();
+    this.#serial++;
+    this.#isSent = false;
+    // Where there is nothing to unsubscribe, the server says so and nobody minds.
+    link?.request({ cmd: "unsubscribe", channel }, null, () => {});
+  }
+
+  #end(error: CarillonError | undefined): void {
+    this.#attempt = 0;
+    this.#life++;
+    this.#timers.clearAll();
+    this.#change("unsubscribed", error);
+    this.#settle(error ?? new CarillonError("aborted", "Unsubscribed."));
+  }
+
+  #settle(error: CarillonError | null): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const settle of waiting) settle(error);
+  }
+
+  #change(state: SubscriptionState, error?: CarillonError): void {
+    if (this.state === state) return;
+    this.state = state;
+    if (state !== "subscribed") this.isLive = false;
+    this.events.emit("state", { state, error });
+  }
+
+  #failed(error: CarillonError): void {
+    if (!this.events.emit("error", error)) this.#host.failed(error);
+  }
+
+  // --- delivering ---
+
+  #take({ prev, pos, items, reset }: Fields, body: Uint8Array): void {
+    if (!isText(pos) || !Array.isArray(items)) throw new Error("Expected pos and items.");
+    const isReset = reset === true && this.kind === "state";
+    if (prev !== this.position && !isReset) {
+      this.#resync();
+      return;
+    }
+    this.#attempt = 0;
+    const reader = new BodyReader(body);
+    if (this.kind === "log") this.#deliver(items, reader, pos);
+    else {
+      if (isReset) this.entries.reset();
+      const changes = this.entries.apply(items, reader);
+      this.position = pos;
+      // A live channel that begins anew gets no `live` push, which would end its snapshot.
+      if (this.isLive) changes.push(...this.entries.settle());
+      this.#changed(changes);
+    }
+  }
+
+  #deliver(items: readonly unknown[], reader: BodyReader, pos: Position): void {
+    // All is read before the first is delivered: if one can't be, the page comes again, and nothing of it twice.
+    const emits = items.map((item) => this.#read(item, reader));
+    const life = this.#life;
+    if (!emits.length) this.position = pos;
+    for (const [index, emit] of emits.entries()) {
+      // Whoever stores the position after each item has what follows delivered again, not lost, if the page ends here.
+      if (index === emits.length - 1) this.position = pos;
+      emit();
+      // A listener may have ended the subscription.
+      if (life !== this.#life) return;
+    }
+  }
+
+  #read(item: unknown, reader: BodyReader): () => void {
+    const { events } = this;
+    if (isFields(item) && isText(item["amend"])) {
+      const amendment = readAmendment(item["amend"], item, reader);
+      return () => events.emit("amend", amendment);
+    }
+    const publication = readPublication(item, reader);
+    return () => {
+      if (publication?.erased) events.emit("tombstone", publication);
+      else if (publication && !this.#isEcho(publication)) events.emit("publication", publication);
+    };
+  }
+
+  #isEcho({ publisher }: Publication): boolean {
+    return this.#options.echo === false && publisher !== undefined && this.#host.isOwn(publisher.instance);
+  }
+
+  #changed(changes: readonly Change[]): void {
+    for (const { removed, key, version } of changes) {
+      if (removed && version !== undefined) this.#host.removed(this.channel, key, version);
+    }
+    if (changes.length) this.events.emit("change", changes);
+  }
+
+  #jump({ from, to, reason }: Fields): void {
+    if (!isText(from) || !isText(to)) throw new Error("Expected from and to.");
+    this.position = to;
+    this.#attempt = 0;
+    this.events.emit("gap", { from, to, reason: String(reason) as GapReason });
+  }
+
+  #live(): void {
+    this.isLive = true;
+    this.#changed(this.entries.settle());
+    this.events.emit("live", this.position);
+  }
+}

@@ -1,0 +1,169 @@
+import type { GapReason, Publisher } from "@carillon/protocol";
+import type { Faults } from "../core/faults.ts";
+import type { Ports } from "../core/ports.ts";
+import type { ChannelOptions, HistoryPage, Page, PageBounds } from "./channel-store.ts";
+import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
+import type { LogRecord, Payload, PublicationRecord } from "./records.ts";
+import { Ring } from "./ring.ts";
+
+/** A record at its place. `before` is the tag of the place before it: the link that proves contiguity. */
+interface LogEntry {
+  record: LogRecord;
+  readonly place: Place;
+  readonly before: string;
+}
+
+/** A publication that may still be amended. */
+export interface Target {
+  readonly publisher: Publisher | null;
+  readonly expires: number;
+  /** Offsets of the retained publication and amendments, oldest first. */
+  readonly offsets: number[];
+}
+
+/**
+ * One log channel in memory: a ring of entries, oldest first, and the place at its top, which outlives them all.
+ *
+ * Invariants: the offsets in the ring are contiguous and end at the top; each entry's `before` is the tag of the one
+ * before it; `#targets` holds exactly the ids of which an entry is retained, so an erasure reaches every copy of a
+ * payload, earlier edits included.
+ */
+export class Log {
+  #top: Place;
+  readonly #ring = new Ring<LogEntry>();
+  readonly #targets = new Map<string, Target>();
+  readonly #ports: Ports;
+  readonly #faults: Faults;
+
+  constructor(ports: Ports, faults: Faults) {
+    this.#ports = ports;
+    this.#faults = faults;
+    this.#top = firstPlace(ports.id());
+  }
+
+  /** The position after the newest item. */
+  get top(): string {
+    return formatPlace(this.#top);
+  }
+
+  /** How many items are retained. */
+  get size(): number {
+    return this.#ring.length;
+  }
+
+  /** What stands for a publication while it, or an amendment of it, is retained. */
+  target(id: string): Target | undefined {
+    return this.#targets.get(id);
+  }
+
+  /** Appends and returns the position after it. An amendment replaces the payload of every retained copy first. */
+  append(record: LogRecord, options: ChannelOptions): string {
+    const id = record.kind === "amend" ? record.amend : record.id;
+    if (record.kind === "amend") this.#replace(id, record.data);
+    const before = this.#top.tag;
+    this.#top = nextPlace(this.#top, record.id, record.at, this.#ports.hash);
+    this.#ring.push({ record, place: this.#top, before });
+    const target = this.#targets.get(id);
+    if (target !== undefined) target.offsets.push(this.#top.offset);
+    else {
+      const { publisher, expires } = record;
+      this.#targets.set(id, { publisher, expires, offsets: [this.#top.offset] });
+    }
+    this.trim(options);
+    return this.top;
+  }
+
+  /** Lets go of what is over the size or the age. */
+  trim(options: ChannelOptions): void {
+    const oldest = this.#ports.wallMs() - options.historyTtlMs;
+    for (let first = this.#ring.first; first !== undefined; first = this.#ring.first) {
+      if (this.#ring.length <= options.historySize && first.record.at >= oldest) return;
+      this.#ring.shift();
+      this.#forget(first);
+    }
+  }
+
+  /** The page after a position; after a gap, the page after the oldest place that is left. */
+  read(after: string, options: ChannelOptions, bounds: PageBounds): Page {
+    this.trim(options);
+    const place = parsePlace(after);
+    const gap = place === null ? "unreadable" : this.#verify(place);
+    const start = place === null || gap !== null ? this.#oldest() : place;
+    const records: LogRecord[] = [];
+    let pos = start;
+    let bytes = 0;
+    for (let index = start.offset - this.#oldest().offset; index < this.#ring.length; index++) {
+      const entry = this.#ring.at(index);
+      bytes += payloadSize(entry.record.data);
+      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
+      records.push(this.#asOfNow(entry.record));
+      pos = entry.place;
+    }
+    const atTop = pos.offset === this.#top.offset;
+    return { prev: formatPlace(start), pos: formatPlace(pos), records, atTop, gap };
+  }
+
+  /** Publications before a position, newest page first; from the top when the position is null or no longer good. */
+  history(before: string | null, options: ChannelOptions, limit: number): HistoryPage {
+    this.trim(options);
+    const place = before === null ? this.#top : parsePlace(before);
+    const end = place !== null && this.#verify(place) === null ? place : this.#oldest();
+    const oldest = this.#oldest();
+    const records: PublicationRecord[] = [];
+    let offset = end.offset;
+    while (offset > oldest.offset && records.length < limit) {
+      const { record } = this.#ring.at(offset - oldest.offset - 1);
+      if (record.kind === "publication") records.push(this.#asOfNow(record));
+      offset--;
+    }
+    const prev = offset === oldest.offset ? oldest : this.#ring.at(offset - oldest.offset - 1).place;
+    return { prev: formatPlace(prev), pos: formatPlace(end), records: records.reverse(), more: offset > oldest.offset };
+  }
+
+  /**
+   * What is wrong with a position, null if nothing: it is good if its successor is retained and links to it, or if it
+   * is the top itself (P5).
+   */
+  #verify(place: Place): GapReason | null {
+    if (place.epoch !== this.#top.epoch) return "epoch";
+    if (place.offset > this.#top.offset) return "rollback";
+    const index = place.offset - this.#oldest().offset;
+    if (index < 0) return "trimmed";
+    const tag = index < this.#ring.length ? this.#ring.at(index).before : this.#top.tag;
+    return tag === place.tag || this.#faults.has("no-tag-check") ? null : "rollback";
+  }
+
+  /** The place before the first retained entry. */
+  #oldest(): Place {
+    const first = this.#ring.first;
+    if (first === undefined) return this.#top;
+    return { epoch: this.#top.epoch, offset: first.place.offset - 1, tag: first.before };
+  }
+
+  #replace(id: string, data: Payload): void {
+    const base = this.#oldest().offset + 1;
+    for (const offset of this.#targets.get(id)?.offsets ?? []) {
+      const entry = this.#ring.at(offset - base);
+      entry.record = { ...entry.record, data };
+    }
+  }
+
+  #forget(entry: LogEntry): void {
+    const id = entry.record.kind === "amend" ? entry.record.amend : entry.record.id;
+    const offsets = this.#targets.get(id)?.offsets;
+    offsets?.shift();
+    if (offsets?.length === 0) this.#targets.delete(id);
+  }
+
+  /** The record with an expired payload blanked. */
+  #asOfNow<R extends LogRecord>(record: R): R {
+    const isExpired = record.expires !== 0 && record.expires <= this.#ports.wallMs();
+    return isExpired ? { ...record, data: null } : record;
+  }
+}
+
+/** Bytes of a payload, near enough for the bound of a page. */
+export function payloadSize(data: Payload): number {
+  if (data === null) return 0;
+  return typeof data === "string" ? data.length : data.byteLength;
+}

@@ -1,0 +1,91 @@
+import type { Faults } from "../core/faults.ts";
+import type { Ports } from "../core/ports.ts";
+import type { AppendRequest, AppendResult, Failure, Idempotency } from "./channel-store.ts";
+
+type Accepted = Extract<AppendResult, { ok: true }>;
+
+interface Remembered {
+  readonly fingerprint: string;
+  readonly result: Accepted;
+  readonly until: number;
+}
+
+/**
+ * The memory of publication ids (P3): within the window, the same id in the same scope gets the first result. Bounded
+ * by refusing new ids, never by forgetting early: a forgotten id would be appended twice.
+ */
+export class PublicationIds {
+  /** Identity of this memory. A client that attempted a publish under another must not send it again. */
+  readonly epoch: string;
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #ports: Ports;
+  readonly #faults: Faults;
+  readonly #windowMs: number;
+  readonly #entriesMax: number;
+
+  constructor(ports: Ports, faults: Faults, bounds: { readonly windowMs: number; readonly entries: number }) {
+    this.#ports = ports;
+    this.#faults = faults;
+    this.#windowMs = bounds.windowMs;
+    this.#entriesMax = bounds.entries;
+    this.epoch = ports.id();
+  }
+
+  /** How many ids are remembered. */
+  get size(): number {
+    return this.#remembered.size;
+  }
+
+  /** The answer to an attempt that must not be appended: the first result, or a refusal. Null: append it. */
+  check(request: AppendRequest, idempotency: Idempotency): AppendResult | null {
+    this.#expire();
+    if (this.#faults.has("no-dedup")) return null;
+    const known = this.#remembered.get(keyOf(request, idempotency));
+    if (known !== undefined) {
+      return known.fingerprint === idempotency.fingerprint ? { ...known.result, duplicate: true } : reused(request.id);
+    }
+    const { resend } = idempotency;
+    if (resend !== null && (resend.epoch !== this.epoch || resend.at <= this.#ports.wallMs() - this.#windowMs)) {
+      const message =
+        "Expected a repetition within the idempotency window and epoch of its first attempt, it came later.";
+      return { ok: false, code: "epoch_changed", message };
+    }
+    if (this.#remembered.size >= this.#entriesMax) {
+      return {
+        ok: false,
+        code: "overloaded",
+        message: "Too many publication ids are remembered; publish again later.",
+      };
+    }
+    return null;
+  }
+
+  /** Remembers an accepted append. */
+  remember(request: AppendRequest, idempotency: Idempotency, result: Accepted): void {
+    const until = this.#ports.monotonicMs() + this.#windowMs;
+    this.#remembered.set(keyOf(request, idempotency), { fingerprint: idempotency.fingerprint, result, until });
+  }
+
+  /** Ids were inserted in order of time, so the oldest come first. */
+  #expire(): void {
+    const now = this.#ports.monotonicMs();
+    for (const [key, { until }] of this.#remembered) {
+      if (until > now) return;
+      this.#remembered.delete(key);
+    }
+  }
+}
+
+/** The refusal of an id that already stands for something else. */
+export function reused(id: string): Failure {
+  return {
+    ok: false,
+    code: "id_reused",
+    message: `Expected the data first published as "${id.slice(0, 64)}", got other data. Use a new id.`,
+  };
+}
+
+function keyOf(request: AppendRequest, idempotency: Idempotency): string {
+  // Channel names and ids contain no line break, so the parts can't run into each other.
+  return `${request.channel}\n${idempotency.scope}\n${request.id}`;
+}

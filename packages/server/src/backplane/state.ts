@@ -1,0 +1,241 @@
+import type { Ports } from "../core/ports.ts";
+import type { Faults } from "../core/faults.ts";
+import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channel-store.ts";
+import { payloadSize } from "./log.ts";
+import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
+import type { EntryRecord, Payload, RemovalRecord, StateRecord } from "./records.ts";
+import { Ring } from "./ring.ts";
+
+type Change = ApplyRequest["change"];
+type SetChange = Extract<Change, { op: "set" }>;
+
+/** An entry with what only the store needs to know about it. */
+interface Held {
+  record: EntryRecord;
+  /** The session that speaks for the owner. */
+  holder: string | null;
+  /** Store time at which it ends; 0: never. */
+  endsAt: number;
+}
+
+/** One past change: enough to link positions and to find the latest value. */
+interface JournalEntry {
+  readonly record: StateRecord;
+  readonly before: string;
+}
+
+/** What a change came to: the records to deliver (none for a mere refresh), or why not. */
+export type StateChange =
+  | {
+      readonly ok: true;
+      readonly prev: string;
+      readonly pos: string;
+      readonly version: number;
+      readonly records: readonly StateRecord[];
+    }
+  | Failure;
+
+/**
+ * One state channel in memory. Versions are the offsets of its places: each change, a removal included, takes the next.
+ *
+ * Invariants: `#entries` is ordered by version, oldest first (a change re-inserts its key); the journal is contiguous
+ * and ends at the top, so changes since a position are found without looking at entries that did not change; whoever
+ * is older than the journal takes a snapshot.
+ */
+export class State {
+  #top: Place;
+  readonly #entries = new Map<string, Held>();
+  readonly #journal = new Ring<JournalEntry>();
+  /** Versions of the removals in the journal whose keys have not come back. */
+  readonly #tombstones = new Map<string, number>();
+  readonly #ports: Ports;
+  readonly #faults: Faults;
+  readonly #journalMax: number;
+  readonly #entriesMax: number;
+
+  constructor(ports: Ports, faults: Faults, bounds: { readonly entries: number; readonly journal: number }) {
+    this.#ports = ports;
+    this.#faults = faults;
+    this.#journalMax = bounds.journal;
+    this.#entriesMax = bounds.entries;
+    this.#top = firstPlace(ports.id());
+  }
+
+  /** The position after the newest change. */
+  get top(): string {
+    return formatPlace(this.#top);
+  }
+
+  /** How many entries it has. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Store time at which the next entry ends, 0 for none. Visits every entry: call it when a timer is to be set. */
+  get nextEnd(): number {
+    let next = 0;
+    for (const { endsAt } of this.#entries.values()) if (endsAt !== 0 && (next === 0 || endsAt < next)) next = endsAt;
+    return next;
+  }
+
+  /** Applies one change. */
+  apply(change: Change, ttlMs: number): StateChange {
+    const prev = this.top;
+    if (change.op === "release") {
+      const gone = [...this.#entries.values()].filter(
+        (held) => held.record.owner?.instance === change.instance && held.holder === change.holder,
+      );
+      return this.#done(
+        prev,
+        gone.map((held) => this.#end(held.record.key)),
+      );
+    }
+    const held = this.#entries.get(change.key);
+    const refusal = this.#refuse(change, held);
+    if (refusal !== null) return refusal;
+    if (change.op === "remove") return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
+    const endsAt = ttlMs === 0 ? 0 : this.#ports.wallMs() + ttlMs;
+    if (held !== undefined && isRefresh(change, held)) {
+      held.holder = change.holder;
+      held.endsAt = endsAt;
+      return { ...this.#done(prev, []), version: held.record.version } as StateChange;
+    }
+    return this.#done(prev, [this.#set(change, endsAt)]);
+  }
+
+  /** Ends every entry whose time has come: an ordered, versioned removal like any other. */
+  expire(): StateChange {
+    const prev = this.top;
+    const now = this.#ports.wallMs();
+    const due = [...this.#entries.values()].filter((held) => held.endsAt !== 0 && held.endsAt <= now);
+    return this.#done(
+      prev,
+      due.map((held) => this.#end(held.record.key)),
+    );
+  }
+
+  /** The latest value of each key that changed after a position, in order of version; a gap: take a snapshot. */
+  read(after: string, bounds: PageBounds): Page {
+    const start = parsePlace(after);
+    const offset = start === null ? -1 : start.offset - (this.#top.offset - this.#journal.length);
+    const isKnown = start !== null && this.#verify(start, offset);
+    if (!isKnown) return { prev: this.top, pos: this.top, records: [], atTop: true, gap: "trimmed" };
+    const records: StateRecord[] = [];
+    let bytes = 0;
+    let index = offset;
+    for (; index < this.#journal.length; index++) {
+      const { record } = this.#journal.at(index);
+      if (!this.#isLatest(record)) continue;
+      bytes += record.kind === "entry" ? payloadSize(record.data) : 0;
+      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
+      records.push(record);
+    }
+    const pos = index === this.#journal.length ? this.#top : this.#placeBefore(index);
+    return { prev: after, pos: formatPlace(pos), records, atTop: index === this.#journal.length, gap: null };
+  }
+
+  /** All entries, oldest version first. */
+  snapshot(): Snapshot {
+    return { pos: this.top, records: Array.from(this.#entries.values(), (held) => held.record) };
+  }
+
+  #refuse(change: Exclude<Change, { op: "release" }>, held: Held | undefined): Failure | null {
+    const version = held?.record.version ?? 0;
+    if (change.expect !== null && change.expect !== version) {
+      return {
+        ok: false,
+        code: "conflict",
+        version,
+        message: `Expected version ${change.expect} of the entry, it has ${version}.`,
+      };
+    }
+    const owner = held?.record.owner?.instance ?? null;
+    const asker = change.op === "remove" ? change.onlyBy : change.ownOnly ? (change.owner?.instance ?? "") : null;
+    if (asker !== null && held !== undefined && owner !== asker) {
+      return {
+        ok: false,
+        code: "not_owner",
+        message: "Expected an entry of your own, this one belongs to another instance.",
+      };
+    }
+    if (change.op === "set" && held === undefined && this.#entries.size >= this.#entriesMax) {
+      return {
+        ok: false,
+        code: "too_large",
+        message: `Expected at most ${this.#entriesMax} entries in a state channel.`,
+      };
+    }
+    return null;
+  }
+
+  #set(change: SetChange, endsAt: number): EntryRecord {
+    const at = this.#ports.wallMs();
+    const before = this.#advance(change.key, at);
+    const version = this.#top.offset;
+    const record: EntryRecord = { kind: "entry", key: change.key, version, at, data: change.data, owner: change.owner };
+    // Deleting first moves the key to the end, which keeps the map in order of version.
+    this.#entries.delete(change.key);
+    this.#tombstones.delete(change.key);
+    this.#entries.set(change.key, { record, holder: change.holder, endsAt });
+    this.#remember({ record, before });
+    return record;
+  }
+
+  #end(key: string): RemovalRecord {
+    const before = this.#advance(key, this.#ports.wallMs());
+    const record: RemovalRecord = { kind: "removal", key, version: this.#top.offset };
+    this.#entries.delete(key);
+    this.#tombstones.set(key, record.version);
+    this.#remember({ record, before });
+    return record;
+  }
+
+  #advance(key: string, at: number): string {
+    const before = this.#top.tag;
+    this.#top = nextPlace(this.#top, key, at, this.#ports.hash);
+    return before;
+  }
+
+  #remember(entry: JournalEntry): void {
+    this.#journal.push(entry);
+    if (this.#journal.length <= this.#journalMax) return;
+    const oldest = this.#journal.shift()?.record;
+    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version)
+      this.#tombstones.delete(oldest.key);
+  }
+
+  #done(prev: string, records: readonly StateRecord[]): StateChange {
+    return { ok: true, prev, pos: this.top, version: this.#top.offset, records };
+  }
+
+  #verify(place: Place, index: number): boolean {
+    if (place.epoch !== this.#top.epoch || index < 0 || index > this.#journal.length) return false;
+    const tag = index < this.#journal.length ? this.#journal.at(index).before : this.#top.tag;
+    return tag === place.tag || this.#faults.has("no-tag-check");
+  }
+
+  /** True for the newest record of its key: older ones are what conflation skips. */
+  #isLatest(record: StateRecord): boolean {
+    const held = this.#entries.get(record.key);
+    if (record.kind === "entry") return held?.record === record;
+    return this.#tombstones.get(record.key) === record.version;
+  }
+
+  #placeBefore(index: number): Place {
+    const base = this.#top.offset - this.#journal.length;
+    return { epoch: this.#top.epoch, offset: base + index, tag: this.#journal.at(index).before };
+  }
+}
+
+function isRefresh(change: SetChange, held: Held): boolean {
+  return (
+    change.owner !== null &&
+    held.record.owner?.instance === change.owner.instance &&
+    samePayload(change.data, held.record.data)
+  );
+}
+
+function samePayload(a: Payload, b: Payload): boolean {
+  if (a === null || b === null || typeof a === "string" || typeof b === "string") return a === b;
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
+}

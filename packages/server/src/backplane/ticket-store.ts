@@ -1,0 +1,16 @@
+import type { Answer } from "./channel-store.ts";
+
+/**
+ * Credentials at rest: tickets and resume credentials. Keys are hashes of the credentials, so that a copy of the store
+ * opens no door. Times are durations; the store's clock decides.
+ */
+export interface TicketStore {
+  /** Keeps a value for `ttlMs`, replacing what the key had. */
+  put(key: string, value: string, ttlMs: number, done: (answer: Answer<null>) => void): void;
+  /** Takes a value away, atomically: of any number of concurrent takers, on any node, exactly one gets it. */
+  take(key: string, done: (answer: Answer<string | null>) => void): void;
+  /** Marks everything that was issued to a user until now as refused, for `ttlMs`. Durable where the store is. */
+  revoke(user: string, ttlMs: number, done: (answer: Answer<null>) => void): void;
+  /** Store time of the user's latest revocation, 0 for none; and the store's time now. */
+  revokedAt(user: string, done: (answer: Answer<{ readonly revokedAt: number; readonly now: number }>) => void): void;
+}

@@ -1,0 +1,19 @@
+/**
+ * Faults planted on purpose, for controls: a harness that finds nothing wrong with them can't be believed when it finds
+ * nothing wrong without them. Empty in every build that serves; only `@carillon/server/testing` can set them.
+ */
+export type Fault =
+  /** A repeated publication id is appended again (breaks P3). */
+  | "no-dedup"
+  /** A subscriber with an old position goes live without catching up (breaks P4). */
+  | "no-catching-up"
+  /** A position's tag is not compared with the log's (breaks P5). */
+  | "no-tag-check"
+  /** An unsubscribe leaves its subscriber in the hub (breaks the zero-gauge rule). */
+  | "leaky-unsubscribe";
+
+/** The faults in force. */
+export type Faults = ReadonlySet<Fault>;
+
+/** None: what everything that serves runs with. */
+export const NO_FAULTS: Faults = new Set();

@@ -1,0 +1,233 @@
+import type { Position } from "@carillon/protocol";
+import type { Answer, ChannelOptions, ChannelStore } from "../backplane/channel-store.ts";
+import type { ChannelRecord } from "../backplane/records.ts";
+import type { Faults } from "../core/faults.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Ports, Timer } from "../core/ports.ts";
+import type { Subscriber } from "./subscriber.ts";
+import { Unit } from "./unit.ts";
+
+/** What the hub needs from its node. */
+export interface HubContext {
+  readonly ports: Ports;
+  readonly metrics: Metrics;
+  readonly faults: Faults;
+  readonly store: () => ChannelStore;
+  /** Asks for a `flush` at the end of the tick. */
+  readonly schedule: () => void;
+}
+
+/** Items that were delivered in this tick and are not yet a unit. */
+interface Pending {
+  readonly prev: Position;
+  pos: Position;
+  readonly records: ChannelRecord[];
+}
+
+interface HubChannel {
+  readonly name: string;
+  readonly options: ChannelOptions;
+  readonly coalesceMs: number;
+  /** Live subscribers; the order means nothing. */
+  readonly live: Subscriber[];
+  /** Attached and not yet detached, live or not. At zero the store's delivery is ended. */
+  interest: number;
+  /** Position after the last unit that was handed out; null until the store's delivery is active. */
+  position: Position | null;
+  pending: Pending | null;
+  /** Runs while a coalescing interval holds the pending items back. */
+  timer: Timer | null;
+  /** Those who wait for the store's delivery to become active. */
+  waiting: ((answer: Answer<Position>) => void)[];
+}
+
+/**
+ * The channels with local subscribers, and fan-out: everything that is delivered for a channel in one tick becomes one
+ * unit, and a live subscriber costs one comparison and one reference a tick, whatever the number of publications.
+ *
+ * Invariant: a live subscriber's position is the position after the last unit that it took. The hub never gives it a
+ * unit that starts elsewhere; it leaves the shared path instead and catches up (P1, P4).
+ */
+export class Hub {
+  readonly #channels = new Map<string, HubChannel>();
+  readonly #dirty = new Set<HubChannel>();
+  readonly #context: HubContext;
+
+  constructor(context: HubContext) {
+    this.#context = context;
+  }
+
+  /** How many channels have local interest. */
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  /** Names of the channels with local interest. */
+  names(): string[] {
+    return [...this.#channels.keys()];
+  }
+
+  /**
+   * Registers interest and answers once live delivery is active, with the position up to which units were handed out.
+   * Each `attach` that was answered with success wants one `detach`; a failed one wants none.
+   */
+  attach(name: string, options: ChannelOptions, coalesceMs: number, done: (answer: Answer<Position>) => void): void {
+    const known = this.#channels.get(name);
+    if (known === undefined) return this.#open(name, options, coalesceMs, done);
+    known.interest++;
+    if (known.position === null) known.waiting.push(done);
+    else done({ ok: true, value: this.#settled(known) });
+  }
+
+  /** Takes back one interest; the last one ends the store's delivery. */
+  detach(name: string): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || this.#context.faults.has("leaky-unsubscribe")) return;
+    channel.interest--;
+    if (channel.interest > 0) return;
+    channel.timer?.cancel();
+    this.#dirty.delete(channel);
+    this.#channels.delete(name);
+    this.#context.metrics.channels--;
+    this.#context.store().unsubscribe(name);
+  }
+
+  /**
+   * Makes a subscriber live. Whatever its position is: if the next unit does not start there, it lags at that unit.
+   * The channel's pending items go out first, because a page that was just read may include them already.
+   */
+  join(subscriber: Subscriber): void {
+    const channel = this.#channels.get(subscriber.channel);
+    if (channel === undefined || subscriber.isLive) return;
+    if (channel.pending !== null) this.#flushChannel(channel);
+    subscriber.slot = channel.live.length;
+    channel.live.push(subscriber);
+  }
+
+  /** Takes a subscriber off the shared path. Harmless for one that is not on it. */
+  leave(subscriber: Subscriber): void {
+    const channel = this.#channels.get(subscriber.channel);
+    if (channel === undefined || !subscriber.isLive) return;
+    this.#takeOff(channel, subscriber);
+  }
+
+  /** Items from the store, in the channel's order. They go out at the end of the tick. */
+  deliver(name: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    if (channel.pending !== null && channel.pending.pos !== prev) this.#flushChannel(channel);
+    if (channel.pending === null) channel.pending = { prev, pos, records: [...records] };
+    else {
+      channel.pending.pos = pos;
+      channel.pending.records.push(...records);
+    }
+    this.#mark(channel);
+  }
+
+  /** Live delivery may have lost something: everybody compares with the store. */
+  suspect(name: string): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    if (channel.pending !== null) this.#flushChannel(channel);
+    this.#lag(channel, [...channel.live]);
+  }
+
+  /** Builds the units of this tick and hands them out. */
+  flush(): void {
+    for (const channel of this.#dirty) this.#flushChannel(channel);
+    this.#dirty.clear();
+  }
+
+  #open(name: string, options: ChannelOptions, coalesceMs: number, done: (answer: Answer<Position>) => void): void {
+    const channel: HubChannel = {
+      name,
+      options,
+      coalesceMs,
+      live: [],
+      interest: 1,
+      position: null,
+      pending: null,
+      timer: null,
+      waiting: [done],
+    };
+    this.#channels.set(name, channel);
+    this.#context.metrics.channels++;
+    this.#context.store().subscribe(name, options, (answer) => this.#opened(channel, answer));
+  }
+
+  #opened(channel: HubChannel, answer: Answer<Position>): void {
+    // Everybody left while the store was asked; a later attach made a channel of its own.
+    if (this.#channels.get(channel.name) !== channel) return;
+    if (answer.ok) channel.position ??= channel.pending?.prev ?? answer.value;
+    else {
+      channel.interest -= channel.waiting.length - 1;
+      this.detach(channel.name);
+    }
+    for (const waiter of channel.waiting.splice(0)) waiter(answer);
+  }
+
+  /** The position where a subscriber who wants only what comes next may start. */
+  #settled(channel: HubChannel): Position {
+    if (channel.pending !== null) this.#flushChannel(channel);
+    return channel.position ?? "";
+  }
+
+  #mark(channel: HubChannel): void {
+    if (channel.coalesceMs === 0) {
+      this.#dirty.add(channel);
+      this.#context.schedule();
+      return;
+    }
+    channel.timer ??= this.#context.ports.after(channel.coalesceMs, () => {
+      channel.timer = null;
+      this.#dirty.add(channel);
+      this.#context.schedule();
+    });
+  }
+
+  /** The fan-out loop: the hottest few lines of the server. No allocation per subscriber. */
+  #flushChannel(channel: HubChannel): void {
+    const { pending, live } = channel;
+    if (pending === null) return;
+    channel.pending = null;
+    channel.position = pending.pos;
+    const records = channel.options.kind === "state" ? conflate(pending.records) : pending.records;
+    const unit = new Unit({ channel: channel.name, prev: pending.prev, pos: pending.pos, records, reset: false });
+    const lagged: Subscriber[] = [];
+    for (let slot = 0; slot < live.length; slot++) {
+      const subscriber = live[slot] as Subscriber;
+      const fits = subscriber.position === pending.prev && subscriber.sink.offer(unit.bytes(subscriber.group));
+      if (fits) subscriber.position = pending.pos;
+      else lagged.push(subscriber);
+    }
+    const { metrics } = this.#context;
+    metrics.units++;
+    metrics.deliveries += records.length * (live.length - lagged.length);
+    this.#lag(channel, lagged);
+  }
+
+  #lag(channel: HubChannel, lagged: readonly Subscriber[]): void {
+    for (const subscriber of lagged) this.#takeOff(channel, subscriber);
+    this.#context.metrics.lags += lagged.length;
+    // Told after the loop, because what they do may change who is live.
+    for (const subscriber of lagged) subscriber.sink.lagged(subscriber);
+  }
+
+  /** Swaps the last subscriber into the free slot: constant time. */
+  #takeOff(channel: HubChannel, subscriber: Subscriber): void {
+    const last = channel.live.pop();
+    if (last !== undefined && last !== subscriber) {
+      channel.live[subscriber.slot] = last;
+      last.slot = subscriber.slot;
+    }
+    subscriber.slot = -1;
+  }
+}
+
+/** The latest record of each key, in order of version: nobody needs the values in between. */
+function conflate(records: readonly ChannelRecord[]): readonly ChannelRecord[] {
+  if (records.length < 2) return records;
+  const latest = new Map<string, ChannelRecord>();
+  for (const record of records) if (record.kind === "entry" || record.kind === "removal") latest.set(record.key, record);
+  return latest.size === records.length ? records : records.filter((record) => "key" in record && latest.get(record.key) === record);
+}

@@ -1,0 +1,81 @@
+import type { GapReason, Position } from "@carillon/protocol";
+import type { Answer, ChannelOptions, ChannelStore, PageBounds } from "../backplane/channel-store.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Ports } from "../core/ports.ts";
+import { SingleFlight } from "./single-flight.ts";
+import { Unit } from "./unit.ts";
+
+/** A page of catching up, ready to be sent to anybody in the same place. */
+export interface PageUnit {
+  readonly unit: Unit;
+  readonly pos: Position;
+  /** Where the page starts: the position asked for, unless there is a gap. */
+  readonly prev: Position;
+  readonly isEmpty: boolean;
+  readonly atTop: boolean;
+  readonly gap: GapReason | null;
+}
+
+/** A snapshot in units of bounded size, only the last of which carries the position. */
+export interface SnapshotUnits {
+  readonly units: readonly Unit[];
+  readonly pos: Position;
+}
+
+/** What the cache needs from its node. */
+export interface PageCacheContext {
+  readonly ports: Ports;
+  readonly metrics: Metrics;
+  readonly bounds: PageBounds;
+  readonly store: () => ChannelStore;
+}
+
+/** Pages and snapshots for subscribers that catch up: read once and encoded once for all who stand in one place. */
+export class PageCache {
+  readonly #pages: SingleFlight<PageUnit>;
+  readonly #snapshots: SingleFlight<SnapshotUnits>;
+  readonly #context: PageCacheContext;
+
+  constructor(context: PageCacheContext) {
+    this.#context = context;
+    this.#pages = new SingleFlight(context.ports);
+    this.#snapshots = new SingleFlight(context.ports);
+  }
+
+  /** The page after a position. */
+  read(channel: string, options: ChannelOptions, after: Position, done: (answer: Answer<PageUnit>) => void): void {
+    this.#pages.once(channel, after, done, (answer) => {
+      this.#context.metrics.pages++;
+      this.#context.store().read({ channel, options, after, bounds: this.#context.bounds }, (read) => {
+        if (!read.ok) return answer(read);
+        const { prev, pos, records, atTop, gap } = read.value;
+        const unit = new Unit({ channel, prev, pos, records, reset: false });
+        answer({ ok: true, value: { unit, pos, prev, isEmpty: records.length === 0, atTop, gap } });
+      });
+    });
+  }
+
+  /** All entries of a state channel. */
+  snapshot(channel: string, options: ChannelOptions, done: (answer: Answer<SnapshotUnits>) => void): void {
+    this.#snapshots.once(channel, "", done, (answer) => {
+      this.#context.metrics.pages++;
+      this.#context.store().snapshot(channel, options, (read) => {
+        if (!read.ok) return answer(read);
+        const { pos, records } = read.value;
+        const { items } = this.#context.bounds;
+        const count = Math.max(1, Math.ceil(records.length / items));
+        const units = Array.from({ length: count }, (_, index) => {
+          const page = records.slice(index * items, (index + 1) * items);
+          return new Unit({ channel, prev: null, pos: index === count - 1 ? pos : null, records: page, reset: index === 0 });
+        });
+        answer({ ok: true, value: { units, pos } });
+      });
+    });
+  }
+
+  /** Something happened in the channel: its pages may have been amended or may no longer end at the top. */
+  invalidate(channel: string): void {
+    this.#pages.invalidate(channel);
+    this.#snapshots.invalidate(channel);
+  }
+}

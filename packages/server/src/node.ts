@@ -1,0 +1,283 @@
+import { CarillonError, CLOSE_CODES, type Position } from "@carillon/protocol";
+import type { OpenBackplane } from "./backplane/backplane.ts";
+import type { Answer, AppendRequest, AppendResult, ApplyRequest, ChannelStore, HistoryPage, StoreSink } from "./backplane/channel-store.ts";
+import type { ControlMessage } from "./backplane/control.ts";
+import type { ChannelRecord } from "./backplane/records.ts";
+import type { Faults } from "./core/faults.ts";
+import type { Limits } from "./core/limits.ts";
+import type { Logger } from "./core/logger.ts";
+import { Metrics } from "./core/metrics.ts";
+import type { Ports, Timer } from "./core/ports.ts";
+import type { Group } from "./hub/group.ts";
+import { Hub } from "./hub/hub.ts";
+import { PageCache } from "./hub/page-cache.ts";
+import type { Admission, Admitted } from "./policy/admission.ts";
+import type { Target, Targets } from "./policy/target.ts";
+import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
+import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
+import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost } from "./session/host.ts";
+import { jsonGroup } from "./session/json-codec.ts";
+import { Joiner, type Outbox } from "./session/outbox.ts";
+import { Registry } from "./session/registry.ts";
+import { Session } from "./session/session.ts";
+
+/** What a node is made of. */
+export interface NodeContext {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly faults: Faults;
+  readonly targets: Targets;
+  readonly contractVersion: number;
+  readonly hooks: NodeHooks;
+}
+
+/** What the application is asked and told. */
+export interface NodeHooks extends Hooks {
+  /** A session has opened; `subscribe` may be called once, with the channels that the server subscribes it to. */
+  connected(identity: Identity, subscribe: (channels: readonly string[]) => void): void;
+}
+
+/** Bytes and grants are the session's; delivery is the hub's; keeping is the store's. The node joins them, tick by tick. */
+export class Node implements SessionHost, StoreSink {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly faults: Faults;
+  readonly hooks: NodeHooks;
+  readonly contractVersion: number;
+  readonly metrics: Metrics = new Metrics();
+  readonly registry: Registry = new Registry();
+  readonly hub: Hub;
+  readonly pages: PageCache;
+  readonly wheel: HeartbeatWheel;
+  readonly #targets: Targets;
+  readonly #groups = new Map<Framing, Group>();
+  readonly #graces = new Set<Timer>();
+  readonly #joiner = new Joiner();
+  #backplane: OpenBackplane | null = null;
+  #admission: Admission | null = null;
+  #appends: AppendRequest[] = [];
+  #applies: ApplyRequest[] = [];
+  #catchingUp = new Set<CatchingUp>();
+  #dirty: Outbox[] = [];
+  #isScheduled = false;
+
+  constructor(context: NodeContext) {
+    this.ports = context.ports;
+    this.limits = context.limits;
+    this.logger = context.logger;
+    this.faults = context.faults;
+    this.hooks = context.hooks;
+    this.contractVersion = context.contractVersion;
+    this.#targets = context.targets;
+    const store = (): ChannelStore => this.backplane.channels;
+    const { ports, metrics, faults, limits } = this;
+    this.hub = new Hub({ ports, metrics, faults, store, schedule: () => this.#schedule() });
+    this.pages = new PageCache({ ports, metrics, store, bounds: { items: limits.pageItems, bytes: limits.pageBytes } });
+    this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
+  }
+
+  /** The open backplane. Throws before `open`: a programmer's error, since nothing is accepted before. */
+  get backplane(): OpenBackplane {
+    if (this.#backplane === null) throw new Error("Expected an open backplane; wait for ready() first.");
+    return this.#backplane;
+  }
+
+  get admission(): Admission {
+    if (this.#admission === null) throw new Error("Expected an open backplane; wait for ready() first.");
+    return this.#admission;
+  }
+
+  get idempotencyEpoch(): string {
+    return this.backplane.channels.idempotencyEpoch;
+  }
+
+  /** True once connections can be served. */
+  get isOpen(): boolean {
+    return this.#backplane !== null;
+  }
+
+  /** Starts with a backplane that was opened for this node. */
+  open(backplane: OpenBackplane, admission: Admission): void {
+    this.#backplane = backplane;
+    this.#admission = admission;
+  }
+
+  /** Serves a connection of the `carillon.1` protocol. */
+  accept(connection: Connection): ConnectionEvents {
+    return new Session(connection, this);
+  }
+
+  target(name: string): Target | null {
+    return this.#targets.find(name);
+  }
+
+  group(framing: Framing): Group {
+    const known = this.#groups.get(framing);
+    if (known !== undefined) return known;
+    const group = jsonGroup(framing);
+    this.#groups.set(framing, group);
+    return group;
+  }
+
+  append(request: AppendRequest): void {
+    this.#appends.push({ ...request, done: (result) => this.#appended(request, result) });
+    this.#schedule();
+  }
+
+  apply(request: ApplyRequest): void {
+    this.#applies.push(request);
+    this.#schedule();
+  }
+
+  history(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
+    // A page must include what this node was asked to append before it was asked for the page.
+    this.#submit();
+    this.backplane.channels.history({ channel: target.name, options: target.options, before, limit }, done);
+  }
+
+  catchUp(subscription: CatchingUp): void {
+    this.#catchingUp.add(subscription);
+    this.#schedule();
+  }
+
+  dirty(outbox: Outbox): void {
+    this.#dirty.push(outbox);
+    this.#schedule();
+  }
+
+  flushOutbox(outbox: Outbox): void {
+    this.metrics.bytesWritten += outbox.flush(this.#joiner);
+  }
+
+  opened(session: OpenSession, admitted: Admitted): CarillonError | null {
+    const { connectionsPerUser } = this.limits;
+    if (this.registry.ofUser(admitted.user.id).length >= connectionsPerUser) {
+      const message = `Expected at most ${connectionsPerUser} connections of a user; close one first.`;
+      return new CarillonError("overloaded", message);
+    }
+    this.registry.add(session);
+    this.metrics.sessions++;
+    return null;
+  }
+
+  greet(session: OpenSession): void {
+    const { identity } = session;
+    if (identity === null) return;
+    this.backplane.control.send({ type: "replace", instance: identity.instance, session: session.id });
+    this.hooks.connected(identity, (channels) => {
+      for (const channel of channels) session.subscribeFromServer(channel);
+    });
+  }
+
+  closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void {
+    const { identity } = session;
+    this.registry.remove(session);
+    this.metrics.sessions--;
+    if (identity === null || held.length === 0) return;
+    const release = (): void => this.#release(held, identity.instance, session.id);
+    if (isForGood) return release();
+    const timer = this.ports.after(this.limits.graceMs, () => {
+      this.#graces.delete(timer);
+      this.metrics.graces--;
+      release();
+    });
+    this.#graces.add(timer);
+    this.metrics.graces++;
+  }
+
+  deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
+    this.pages.invalidate(channel);
+    this.hub.deliver(channel, prev, pos, records);
+  }
+
+  suspect(channel: string): void {
+    this.pages.invalidate(channel);
+    this.hub.suspect(channel);
+  }
+
+  available(isAvailable: boolean): void {
+    this.logger.warn(isAvailable ? "The store can be reached again." : "The store can't be reached.");
+  }
+
+  /** A message from this node or another. */
+  onControl(message: ControlMessage): void {
+    switch (message.type) {
+      case "replace":
+        for (const session of this.registry.ofInstance(message.instance)) {
+          if (session.id !== message.session) session.end(CLOSE_CODES.replaced.code, CLOSE_CODES.replaced.text, false);
+        }
+        return;
+      case "disconnect":
+        for (const session of this.registry.ofUser(message.user)) session.end(message.code, message.reason, true);
+        return;
+      case "subscribe":
+        for (const session of this.registry.ofUser(message.user)) session.subscribeFromServer(message.channel);
+        return;
+      case "unsubscribe":
+        for (const session of this.registry.ofUser(message.user)) session.unsubscribeFromServer(message.channel, message.reason);
+        return;
+    }
+  }
+
+  /** Ends every session and forgets every grace. What is queued for the store is submitted first. */
+  close(): void {
+    for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
+    for (const timer of this.#graces) timer.cancel();
+    this.metrics.graces = 0;
+    this.#graces.clear();
+    if (this.#backplane !== null) this.#flush();
+  }
+
+  #appended(request: AppendRequest, result: AppendResult): void {
+    if (result.ok && result.duplicate) this.metrics.duplicates++;
+    else if (result.ok) this.metrics.appended++;
+    request.done(result);
+  }
+
+  #release(held: readonly Target[], instance: string, holder: string): void {
+    for (const { name, options } of held) {
+      this.apply({ channel: name, options, change: { op: "release", instance, holder }, done: () => {} });
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.ports.endOfTick(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /**
+   * The end of a tick. Everything that arrived in it goes to the store as one batch; what the store delivers at once
+   * becomes one unit per channel; each connection that got something is written once.
+   */
+  #flush(): void {
+    this.#submit();
+    this.hub.flush();
+    const catchingUp = this.#catchingUp;
+    this.#catchingUp = new Set();
+    for (const subscription of catchingUp) subscription.step();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const outbox of dirty) this.metrics.bytesWritten += outbox.flush(this.#joiner);
+    this.metrics.writes += dirty.length;
+    this.#joiner.reset();
+  }
+
+  #submit(): void {
+    const appends = this.#appends;
+    const applies = this.#applies;
+    if (appends.length > 0) {
+      this.#appends = [];
+      this.backplane.channels.append(appends);
+    }
+    if (applies.length > 0) {
+      this.#applies = [];
+      this.backplane.channels.apply(applies);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { CarillonError, type ErrorCode, type WireError } from "@carillon/protocol";
+import type { Failure } from "../backplane/channel-store.ts";
+import type { Answerer } from "./command.ts";
+
+/** Where a reply goes. */
+export interface AnswerSink {
+  /** A reply, encoded or to be encoded. */
+  reply(reply: object | Uint8Array): void;
+  /** A command has its answer. */
+  answered(isOk: boolean): void;
+}
+
+/** Sends one reply for one command; whatever comes after the first is passed over. */
+export class Answer implements Answerer {
+  readonly id: number;
+  readonly #sink: AnswerSink;
+  #isDone = false;
+
+  constructor(id: number, sink: AnswerSink) {
+    this.id = id;
+    this.#sink = sink;
+  }
+
+  ok(result: object): void {
+    this.#end(true, { re: this.id, ok: result });
+  }
+
+  okEncoded(bytes: Uint8Array): void {
+    this.#end(true, bytes);
+  }
+
+  fail(code: ErrorCode, message: string): void {
+    this.failWith(new CarillonError(code, message));
+  }
+
+  failWith(error: CarillonError): void {
+    this.#fail(error.toWire());
+  }
+
+  failure(failure: Failure): void {
+    const { version } = failure;
+    this.failWith(new CarillonError(failure.code, failure.message, version === undefined ? {} : { version }));
+  }
+
+  #fail(error: WireError): void {
+    this.#end(false, { re: this.id, error });
+  }
+
+  #end(isOk: boolean, reply: object | Uint8Array): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#sink.reply(reply);
+    this.#sink.answered(isOk);
+  }
+}

@@ -1,0 +1,56 @@
+import type { CarillonError, ErrorCode, Push } from "@carillon/protocol";
+import type { Failure } from "../backplane/channel-store.ts";
+import type { ResolvedGrant } from "../policy/grant.ts";
+import type { Target } from "../policy/target.ts";
+import type { Connection } from "./connection.ts";
+import type { Identity, SessionHost } from "./host.ts";
+import type { Lane } from "./lane.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Fields of a message as they came: nothing about them is known yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Ends a command: exactly one of its methods is called, once; later calls do nothing. */
+export interface Answerer {
+  readonly id: number;
+  ok(result: object): void;
+  /** A reply that was encoded already. */
+  okEncoded(bytes: Uint8Array): void;
+  fail(code: ErrorCode, message: string): void;
+  failWith(error: CarillonError): void;
+  failure(failure: Failure): void;
+}
+
+/** An open session, as its commands see it. */
+export interface CommandContext {
+  /** Id of the session. */
+  readonly id: string;
+  readonly identity: Identity;
+  readonly host: SessionHost;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  /** By channel name. */
+  readonly subscriptions: Map<string, Subscription>;
+  /** False once the session has ended: what an answer brings then must be undone or left undone. */
+  isOpen(): boolean;
+  /** The lane of a channel, which keeps its commands in order. */
+  lane(channel: string): Lane;
+  /** The user's grant for a target; asked once and remembered. */
+  grant(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void;
+  /** Makes a subscription that is attached to the hub already; `start` it after the reply. */
+  createSubscription(target: Target): Subscription;
+  /** Remembers that the instance may own entries in the target, so that they end with it. */
+  holdEntries(target: Target): void;
+  /** Starts the lifetime anew; null: no end. */
+  setLifetime(lifetimeMs: number | null): void;
+  push(message: Push): void;
+}
+
+/** A command: its fields read and checked, then carried out. */
+export interface Command<Input> {
+  /** The input, or a sentence that says what was expected and what came. */
+  read(fields: Fields, body: Uint8Array): Input | string;
+  /** Carries it out and answers, within the call or later. */
+  run(context: CommandContext, input: Input, answer: Answerer): void;
+}

@@ -1,0 +1,94 @@
+import { CarillonError, isChannelName, isPublicationId, RETRYABLE_CODES } from "@carillon/protocol";
+import type { AppendRequest, AppendResult } from "../../backplane/channel-store.ts";
+import type { Payload } from "../../backplane/records.ts";
+import { onChannel } from "../channel-command.ts";
+import type { Answerer, Command, CommandContext } from "../command.ts";
+import { readAnnotations, readPayload, readResend } from "../payload.ts";
+
+/** Annotations beyond this are not annotations. Also a limit of the server, which may be lower. */
+const ANNOTATIONS_MAX = 4_096;
+/** For how long later publishes wait for the repetition of a failed one before its sender is taken to have given up. */
+const HOLD_MS = 10_000;
+
+interface PublishInput {
+  readonly channel: string;
+  readonly publication: string;
+  readonly value: unknown;
+  readonly tags: Readonly<Record<string, string>> | null;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly expiresInMs: number;
+  readonly resend: { readonly epoch: string; readonly at: number } | null;
+}
+
+/** Appends a publication to a log channel, once for each id. */
+export const publish: Command<PublishInput> = {
+  read({ channel, publication, tags, meta, expiresInMs = 0, resend, ...fields }, body) {
+    if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
+    if (!isPublicationId(publication)) return "Expected publication to be 1 to 64 printable ASCII characters without space.";
+    const payload = readPayload(fields, body);
+    if (typeof payload === "string") return payload;
+    if ("erased" in payload) return "Expected data or bytes, a publication can't be erased before it exists.";
+    const readTags = readAnnotations(tags, "tags", ANNOTATIONS_MAX);
+    if (typeof readTags === "string") return readTags;
+    const readMeta = readAnnotations(meta, "meta", ANNOTATIONS_MAX);
+    if (typeof readMeta === "string") return readMeta;
+    if (typeof expiresInMs !== "number" || !(expiresInMs >= 0)) return "Expected expiresInMs to be a positive number.";
+    const readAgain = readResend(resend);
+    if (typeof readAgain === "string") return readAgain;
+    return { channel, publication, value: payload.value, tags: readTags, meta: readMeta, expiresInMs, resend: readAgain };
+  },
+
+  run(context, input, answer) {
+    const { channel, publication } = input;
+    const command = { channel, kind: "log", action: "publish to", isGranted: (grant: { publish: boolean }) => grant.publish } as const;
+    onChannel(context, command, answer, (target, _grant, release) => {
+      if (isRefusedForOrder(context, channel, publication, answer)) return release();
+      context.host.hooks.validate(target, input.value, (data) => {
+        if (data instanceof CarillonError) answer.failWith(data);
+        else {
+          const annotations = [input.tags, input.meta, input.expiresInMs];
+          const { options, version } = target;
+          submit(context, answer, {
+            ...{ channel, options, version, data, id: publication, amend: null, tags: input.tags, meta: input.meta },
+            publisher: context.identity.publisher,
+            expiresInMs: input.expiresInMs,
+            idempotency: {
+              scope: `i:${context.identity.instance}`,
+              fingerprint: fingerprint(context, "publish", data, annotations),
+              resend: input.resend,
+            },
+          });
+        }
+        release();
+      });
+    });
+  },
+};
+
+/** True, and answered, when an earlier publish of the session to the channel has to be sent again first (P2). */
+export function isRefusedForOrder(context: CommandContext, channel: string, id: string, answer: Answerer): boolean {
+  if (!context.lane(channel).isHeldFor(id, context.host.ports.monotonicMs())) return false;
+  answer.fail("out_of_order", "An earlier publish to the channel failed; send that one again first.");
+  return true;
+}
+
+/** Hands an append to the store and answers with its result. */
+export function submit(context: CommandContext, answer: Answerer, request: Omit<AppendRequest, "done">): void {
+  const lane = context.lane(request.channel);
+  const done = (result: AppendResult): void => {
+    if (result.ok) {
+      lane.unhold(request.id);
+      return answer.ok({ pos: result.pos, at: result.at });
+    }
+    if (RETRYABLE_CODES.includes(result.code)) lane.hold(request.id, context.host.ports.monotonicMs() + HOLD_MS);
+    else lane.unhold(request.id);
+    answer.failure(result);
+  };
+  context.host.append({ ...request, done });
+}
+
+/** A hash of everything that makes a repetition one. Bytes and text are told apart, as `"1"` and `1` are by JSON. */
+export function fingerprint(context: CommandContext, verb: string, data: Payload, rest: unknown): string {
+  const { hash } = context.host.ports;
+  return hash(`${verb} ${typeof data === "string" ? data : data === null ? "" : hash(data)} ${JSON.stringify(rest)}`);
+}

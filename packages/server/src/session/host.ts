@@ -1,0 +1,84 @@
+import type { CarillonError, Json, Publisher, ServerMessage } from "@carillon/protocol";
+import type { Answer, AppendRequest, ApplyRequest, HistoryPage } from "../backplane/channel-store.ts";
+import type { Payload } from "../backplane/records.ts";
+import type { Faults } from "../core/faults.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Ports } from "../core/ports.ts";
+import type { Group } from "../hub/group.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { PageCache } from "../hub/page-cache.ts";
+import type { Admission, Admitted } from "../policy/admission.ts";
+import type { ResolvedGrant } from "../policy/grant.ts";
+import type { Target } from "../policy/target.ts";
+import type { Framing } from "./connection.ts";
+import type { HeartbeatWheel } from "./heartbeat-wheel.ts";
+import type { Outbox, OutboxOwner } from "./outbox.ts";
+
+/** Who speaks on an open session. */
+export interface Identity {
+  readonly user: { readonly id: string };
+  readonly instance: string;
+  /** The same as it travels with publications and entries; one object, shared by all of them. */
+  readonly publisher: Publisher;
+}
+
+/** A subscriber that has something to do at the end of the tick. */
+export interface CatchingUp {
+  step(): void;
+}
+
+/** What the registry and the control bus do with an open session. */
+export interface OpenSession {
+  readonly id: string;
+  readonly identity: Identity | null;
+  /** Ends it with a code; `isForGood`: its entries end at once and its credential is void. */
+  end(code: number, reason: string, isForGood: boolean): void;
+  subscribeFromServer(channel: string): void;
+  unsubscribeFromServer(channel: string, reason: string): void;
+  send(message: ServerMessage): void;
+}
+
+/** What the application is asked. Each answer comes once, within the call or later; a late one is passed over. */
+export interface Hooks {
+  /** The user's grant in a channel. */
+  authorize(identity: Identity, target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void;
+  /** Checks a value against the target's schema and turns what it puts out into a payload. */
+  validate(target: Target, value: unknown, done: (payload: Payload | CarillonError) => void): void;
+  /** Runs a call of the contract. */
+  call(identity: Identity, name: string, input: Json, done: (output: Json | CarillonError) => void): void;
+}
+
+/** The node, as its sessions see it. */
+export interface SessionHost extends OutboxOwner {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly admission: Admission;
+  readonly faults: Faults;
+  readonly hooks: Hooks;
+  readonly hub: Hub;
+  readonly pages: PageCache;
+  readonly wheel: HeartbeatWheel;
+  readonly contractVersion: number;
+  readonly idempotencyEpoch: string;
+  target(name: string): Target | null;
+  group(framing: Framing): Group;
+  /** Appends at the end of the tick, in the order of the calls. */
+  append(request: AppendRequest): void;
+  /** Changes state at the end of the tick, in the order of the calls. */
+  apply(request: ApplyRequest): void;
+  history(target: Target, before: string | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void;
+  /** Calls `step` at the end of this tick, or of the next if this one is ending. */
+  catchUp(subscription: CatchingUp): void;
+  /** Writes what an outbox has collected, before the end of the tick: its connection is about to close. */
+  flushOutbox(outbox: Outbox): void;
+  /** Registers a session whose connect succeeded, or says why there is no room for it. */
+  opened(session: OpenSession, admitted: Admitted): CarillonError | null;
+  /** The connect reply is on its way: ends an older session of the instance, makes server-side subscriptions. */
+  greet(session: OpenSession): void;
+  /** The session has ended. `held` names the channels where its instance may own entries. */
+  closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void;
+}

@@ -1,0 +1,76 @@
+import { encodeRecord, type Publisher } from "@carillon/protocol";
+import type { ChannelRecord, Payload } from "../backplane/records.ts";
+import type { Group } from "../hub/group.ts";
+import type { Unit } from "../hub/unit.ts";
+import type { Framing } from "./connection.ts";
+
+/**
+ * The outgoing side of `carillon.1.json`. Payloads of records are JSON text already, so heads are put together from
+ * text: a payload is serialised once in its life, when it was published.
+ */
+
+/** The group of all sessions whose connections share a framing. */
+export function jsonGroup(framing: Framing): Group {
+  return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, framing) };
+}
+
+/** A reply with records among its fields, as whole frames: `fields` is JSON text of the other fields, without braces. */
+export function encodeHistoryReply(id: number, fields: string, records: readonly ChannelRecord[], framing: Framing): Uint8Array {
+  const head = `{"re":${id},"ok":{${fields},"items":[${records.map(encodeRecordHead).join()}]}}`;
+  return frame(head, records, framing);
+}
+
+function encodeUnit({ content }: Unit, framing: Framing): Uint8Array {
+  const { channel, prev, pos, records, reset } = content;
+  const items = records.length === 1 ? encodeRecordHead(records[0] as ChannelRecord) : records.map(encodeRecordHead).join();
+  const mark = reset ? ',"reset":true' : "";
+  // Channel names and positions have an alphabet that needs no escaping.
+  const head = `{"push":"items","channel":"${channel}","prev":${quote(prev)},"pos":${quote(pos)}${mark},"items":[${items}]}`;
+  return frame(head, records, framing);
+}
+
+function frame(head: string, records: readonly ChannelRecord[], framing: Framing): Uint8Array {
+  const bodies: Uint8Array[] = [];
+  for (const record of records) if ("data" in record && record.data instanceof Uint8Array) bodies.push(record.data);
+  return bodies.length === 0 ? framing.text(head) : framing.binary(encodeRecord(head, bodies));
+}
+
+function encodeRecordHead(record: ChannelRecord): string {
+  switch (record.kind) {
+    case "publication": {
+      const { id, at, publisher, tags, meta, expires, version } = record;
+      return (
+        `{"id":${JSON.stringify(id)},"at":${at}${person("publisher", publisher)}` +
+        (tags === null ? "" : `,"tags":${JSON.stringify(tags)}`) +
+        (meta === null ? "" : `,"meta":${JSON.stringify(meta)}`) +
+        (expires === 0 ? "" : `,"expires":${expires}`) +
+        (version === 1 ? "" : `,"version":${version}`) +
+        `${payload(record.data)}}`
+      );
+    }
+    case "amend": {
+      const target = JSON.stringify(record.amend);
+      return `{"amend":${target},"id":${JSON.stringify(record.id)},"at":${record.at}${person("publisher", record.publisher)}${payload(record.data)}}`;
+    }
+    case "entry": {
+      const key = JSON.stringify(record.key);
+      return `{"key":${key},"version":${record.version},"at":${record.at}${person("owner", record.owner)}${payload(record.data)}}`;
+    }
+    case "removal":
+      return `{"key":${JSON.stringify(record.key)},"version":${record.version},"removed":true}`;
+  }
+}
+
+function person(field: string, who: Publisher | null): string {
+  if (who === null) return "";
+  return `,"${field}":{"user":${JSON.stringify(who.user)},"instance":${JSON.stringify(who.instance)}}`;
+}
+
+function payload(data: Payload): string {
+  if (data === null) return ',"erased":true';
+  return typeof data === "string" ? `,"data":${data}` : `,"bytes":${data.byteLength}`;
+}
+
+function quote(position: string | null): string {
+  return position === null ? "null" : `"${position}"`;
+}

@@ -1,0 +1,48 @@
+import type { Ports } from "../core/ports.ts";
+import type { Connection } from "./connection.ts";
+
+/** What a beat finds out. */
+export type Pulse = "alive" | "heartbeat_missed" | "slow";
+
+/**
+ * Tells a slow peer from a dead one. Signs of life are anything that came from the peer, and any byte that it took. A
+ * reader that drains a full outbox at a kilobyte a second is alive; one that takes nothing for a bounded time, though
+ * bytes wait for it, is closed as slow, even if it keeps talking.
+ */
+export class Liveness {
+  readonly #ports: Ports;
+  readonly #connection: Connection;
+  readonly #silenceMsMax: number;
+  readonly #stallMsMax: number;
+  #heardAt: number;
+  #takenAt: number;
+  #taken: number;
+
+  constructor(ports: Ports, connection: Connection, bounds: { readonly heartbeatMs: number; readonly stallTimeoutMs: number }) {
+    this.#ports = ports;
+    this.#connection = connection;
+    // Half an interval more than the beat, so that one late answer does not cut a connection.
+    this.#silenceMsMax = bounds.heartbeatMs * 1.5;
+    this.#stallMsMax = bounds.stallTimeoutMs;
+    this.#heardAt = ports.monotonicMs();
+    this.#takenAt = this.#heardAt;
+    this.#taken = connection.takenBytes;
+  }
+
+  /** Something came from the peer. */
+  heard(): void {
+    this.#heardAt = this.#ports.monotonicMs();
+  }
+
+  /** Looks at the connection. `isPaused`: nothing is read from it now, so that silence proves nothing. */
+  beat(isPaused: boolean): Pulse {
+    const now = this.#ports.monotonicMs();
+    const taken = this.#connection.takenBytes;
+    if (taken !== this.#taken || this.#connection.queuedBytes === 0) this.#takenAt = now;
+    // Bytes that the system took into its own buffers prove nothing about the peer; only progress of a queue does.
+    if (taken !== this.#taken && this.#connection.queuedBytes > 0) this.#heardAt = now;
+    this.#taken = taken;
+    if (now - this.#takenAt > this.#stallMsMax) return "slow";
+    return now - this.#heardAt > this.#silenceMsMax && !isPaused ? "heartbeat_missed" : "alive";
+  }
+}

@@ -1,0 +1,109 @@
+import type { Connection } from "./connection.ts";
+
+/** Told when an outbox has something to write at the end of the tick. */
+export interface OutboxOwner {
+  dirty(outbox: Outbox): void;
+}
+
+/**
+ * What waits for one connection. Within a tick, buffers are collected; at its end they are written with one system
+ * call. Live units are refused beyond the bound, so a reader that stops costs the bound and no more; replies are
+ * always taken, because their number is bounded by not reading further commands (see `isFull`).
+ */
+export class Outbox {
+  readonly #connection: Connection;
+  readonly #owner: OutboxOwner;
+  readonly #bytesMax: number;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  constructor(connection: Connection, owner: OutboxOwner, bytesMax: number) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Bytes that the peer has yet to take. */
+  get bytes(): number {
+    return this.#pendingBytes + this.#connection.queuedBytes;
+  }
+
+  /** True at or over the bound: offer nothing, read nothing until `drained`. */
+  get isFull(): boolean {
+    return this.bytes >= this.#bytesMax;
+  }
+
+  /** Takes a unit unless the outbox is full. A unit of any size is taken by an empty one, so that it can't starve. */
+  offer(bytes: Uint8Array): boolean {
+    if (this.isFull) return false;
+    this.push(bytes);
+    return true;
+  }
+
+  /** Takes a reply or a push that must not be lost. */
+  push(bytes: Uint8Array): void {
+    if (this.#pending.length === 0) this.#owner.dirty(this);
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.byteLength;
+  }
+
+  /** Writes what was collected. Returns the bytes written. */
+  flush(joiner: Joiner): number {
+    const pending = this.#pending;
+    const bytes = this.#pendingBytes;
+    if (pending.length === 0) return 0;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    const [only] = pending;
+    if (pending.length === 1 && only !== undefined) this.#connection.write(only);
+    else joiner.write(this.#connection, pending);
+    return bytes;
+  }
+
+  /** Forgets what was collected: the connection is gone, or the permission to see it is. */
+  clear(): void {
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+}
+
+/**
+ * Writes lists of buffers. Subscribers of the same channels have the same list in a tick: from the second of them on,
+ * the list is joined once and the joined buffer shared. A list of its own is written gathered, without a copy.
+ */
+export class Joiner {
+  #list: readonly Uint8Array[] = [];
+  #joined: Uint8Array | null = null;
+
+  /** Writes the list to the connection. */
+  write(connection: Connection, list: readonly Uint8Array[]): void {
+    if (!this.#isSame(list)) {
+      this.#list = list;
+      this.#joined = null;
+      connection.writeAll(list);
+      return;
+    }
+    this.#joined ??= join(list);
+    connection.write(this.#joined);
+  }
+
+  /** Lets go of the last list: the tick is over. */
+  reset(): void {
+    this.#list = [];
+    this.#joined = null;
+  }
+
+  #isSame(list: readonly Uint8Array[]): boolean {
+    return list.length === this.#list.length && list.every((buffer, index) => buffer === this.#list[index]);
+  }
+}
+
+function join(list: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(list.reduce((sum, buffer) => sum + buffer.byteLength, 0));
+  let offset = 0;
+  for (const buffer of list) {
+    joined.set(buffer, offset);
+    offset += buffer.byteLength;
+  }
+  return joined;
+}

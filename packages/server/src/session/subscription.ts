@@ -1,0 +1,156 @@
+import type { Position, Push } from "@carillon/protocol";
+import type { Answer, Failure } from "../backplane/channel-store.ts";
+import type { PageUnit, SnapshotUnits } from "../hub/page-cache.ts";
+import { Subscriber, type SubscriberSink } from "../hub/subscriber.ts";
+import type { Unit } from "../hub/unit.ts";
+import type { Group } from "../hub/group.ts";
+import type { Target } from "../policy/target.ts";
+import type { CatchingUp, SessionHost } from "./host.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What a subscription needs of the session or peer that it belongs to. */
+export interface SubscriptionOwner {
+  readonly outbox: Outbox;
+  push(message: Push): void;
+  /** The store can't serve the channel any more. */
+  failed(subscription: Subscription, failure: Failure): void;
+}
+
+/** How long to wait before the store is asked again for a page. */
+const RETRY_MS = 1_000;
+
+/**
+ * A session's subscription: `catching-up` by pages from its position, or `live` on the shared path. Recovery, healing
+ * of a gap and a slow reader are the same thing here; they differ only in how the position came to be old.
+ *
+ *     catching-up ──page reached the top──▶ live ──unit does not fit──▶ catching-up
+ */
+export class Subscription implements SubscriberSink, CatchingUp {
+  readonly target: Target;
+  readonly subscriber: Subscriber;
+  readonly #host: SessionHost;
+  readonly #owner: SubscriptionOwner;
+  #isEnded = false;
+  /** A read is under way: its answer decides what comes next. */
+  #isReading = false;
+  /** Catching up waits for room in the outbox. */
+  #isWaiting = false;
+  #isCatchingUp = false;
+  /** Units of a snapshot that are still to be sent. */
+  #snapshot: readonly Unit[] = [];
+
+  constructor(target: Target, group: Group, host: SessionHost, owner: SubscriptionOwner) {
+    this.target = target;
+    this.#host = host;
+    this.#owner = owner;
+    this.subscriber = new Subscriber(target.name, group, this);
+    host.metrics.subscriptions++;
+  }
+
+  /** Starts delivery at a position; null: from a snapshot. The reply to subscribe has been sent. */
+  start(position: Position | null, isLive: boolean): void {
+    this.subscriber.position = position;
+    if (isLive) this.#host.hub.join(this.subscriber);
+    else this.#catchUp();
+  }
+
+  offer(bytes: Uint8Array): boolean {
+    return bytes.byteLength === 0 || this.#owner.outbox.offer(bytes);
+  }
+
+  lagged(): void {
+    this.#catchUp();
+  }
+
+  /** There is room in the outbox again. */
+  drained(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#host.catchUp(this);
+  }
+
+  /** Does the next bounded piece of catching up. */
+  step(): void {
+    if (this.#isEnded || this.#isReading || !this.#isCatchingUp) return;
+    if (this.#owner.outbox.isFull) {
+      this.#isWaiting = true;
+      return;
+    }
+    if (this.#snapshot.length > 0) return this.#sendSnapshot();
+    this.#isReading = true;
+    const { position } = this.subscriber;
+    const { name, options } = this.target;
+    if (position === null) this.#host.pages.snapshot(name, options, (answer) => this.#onSnapshot(answer));
+    else this.#host.pages.read(name, options, position, (answer) => this.#onPage(position, answer));
+  }
+
+  /** Ends it. Nothing of the channel is sent afterwards. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#host.hub.leave(this.subscriber);
+    this.#host.hub.detach(this.target.name);
+    this.#host.metrics.subscriptions--;
+    if (this.#isCatchingUp) this.#host.metrics.catchingUp--;
+  }
+
+  #catchUp(): void {
+    if (this.#isEnded) return;
+    if (!this.#isCatchingUp) this.#host.metrics.catchingUp++;
+    this.#isCatchingUp = true;
+    this.#host.catchUp(this);
+  }
+
+  #onPage(after: Position, answer: Answer<PageUnit>): void {
+    this.#isReading = false;
+    if (this.#isEnded) return;
+    if (!answer.ok) return this.#retry(answer);
+    const { unit, prev, pos, gap, isEmpty, atTop } = answer.value;
+    if (gap !== null) {
+      this.#host.metrics.gaps++;
+      // A state channel needs no gap: a snapshot has everything that a gap would hide.
+      if (this.target.options.kind === "state") {
+        this.subscriber.position = null;
+        return this.#host.catchUp(this);
+      }
+      this.#owner.push({ push: "gap", channel: this.target.name, from: after, to: prev, reason: gap });
+    }
+    if (!isEmpty) this.#owner.outbox.push(unit.bytes(this.subscriber.group));
+    this.subscriber.position = pos;
+    if (atTop) this.#goLive(pos);
+    else this.#host.catchUp(this);
+  }
+
+  #onSnapshot(answer: Answer<SnapshotUnits>): void {
+    this.#isReading = false;
+    if (this.#isEnded) return;
+    if (!answer.ok) return this.#retry(answer);
+    this.#snapshot = answer.value.units;
+    this.#sendSnapshot();
+  }
+
+  #sendSnapshot(): void {
+    const [unit, ...rest] = this.#snapshot;
+    if (unit === undefined) return;
+    this.#snapshot = rest;
+    this.#owner.outbox.push(unit.bytes(this.subscriber.group));
+    // Only the last unit has a position; what changed since is read from there, like after any absence.
+    if (unit.content.pos !== null) this.subscriber.position = unit.content.pos;
+    this.#host.catchUp(this);
+  }
+
+  #goLive(pos: Position): void {
+    this.#isCatchingUp = false;
+    this.#host.metrics.catchingUp--;
+    this.#owner.push({ push: "live", channel: this.target.name, pos });
+    this.#host.hub.join(this.subscriber);
+  }
+
+  #retry(failure: Failure): void {
+    if (failure.code !== "unavailable" && failure.code !== "timeout" && failure.code !== "overloaded") {
+      return this.#owner.failed(this, failure);
+    }
+    // Not cancelled when the subscription ends: `step` finds that out, and the wait is short.
+    this.#host.ports.after(RETRY_MS, () => this.#host.catchUp(this));
+  }
+}

@@ -1,0 +1,101 @@
+import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "../core/logger.ts";
+import type { Ports } from "../core/ports.ts";
+import type { Connection, ConnectionEvents } from "../session/connection.ts";
+import { remoteAddressOf } from "./remote-address.ts";
+import { NOT_FOUND, NO_ROOM, answerRefusal, originOf, refuseUpgrade, type Refusal, type UpgradeDemands } from "./upgrade.ts";
+import type { WebSocketLimits } from "./websocket-connection.ts";
+import { WebSocketAcceptor } from "./websocket.ts";
+
+/** What the request of an upgrade said beside what the {@link Connection} knows. */
+export interface UpgradeInfo {
+  readonly path: string;
+  /** What follows the `?`, empty without one. Written by the peer: check what you take from it. */
+  readonly query: string;
+}
+
+/** Serves WebSockets on one path. */
+export interface UpgradeRoute extends UpgradeDemands {
+  readonly limits: WebSocketLimits;
+  /** Room for one more connection from the address: what gives it back, or null when there is none. */
+  reserve(remoteAddress: string): (() => void) | null;
+  /** Takes a connection. Called before any of its events. */
+  accept(connection: Connection, info: UpgradeInfo): ConnectionEvents;
+}
+
+/** Settings of {@link attachUpgrades}. */
+export interface AttachOptions {
+  /** By exact path, without query: `/realtime`. */
+  readonly routes: ReadonlyMap<string, UpgradeRoute>;
+  /** Proxies of ours in front of the server; see {@link remoteAddressOf}. Default 0. */
+  readonly trustProxyHops?: number;
+  readonly ports: Pick<Ports, "id" | "monotonicMs">;
+  readonly logger: Logger;
+}
+
+/** Marks our own listeners, so that two servers on one HTTP server agree on who answers an unknown path. */
+const ROUTES: unique symbol = Symbol.for("carillon.upgrade.routes");
+
+interface UpgradeListener {
+  (request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  readonly [ROUTES]: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * Serves the upgrades of an HTTP server that is not ours alone. Upgrades on other paths are left to the other
+ * listeners, untouched; when there are none but ours they are refused with 404, since nobody else would ever answer and
+ * the socket would hang. Returns the removal; connections that stand are not touched by it.
+ */
+export function attachUpgrades(server: HttpServer | HttpsServer, options: AttachOptions): () => void {
+  const { routes, ports, logger } = options;
+  const acceptors = new Map<string, WebSocketAcceptor>();
+  for (const [path, { limits, protocols }] of routes) {
+    acceptors.set(path, new WebSocketAcceptor({ limits, protocols, ports, logger }));
+  }
+  const refuse = (socket: Socket, path: string, refusal: Refusal): void => {
+    logger.debug("Refused an upgrade.", { status: refusal.status, code: refusal.code, path: path.slice(0, 200) });
+    answerRefusal(socket, refusal);
+  };
+  const upgraded = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
+    const { path, query } = targetOf(request.url ?? "");
+    const route = routes.get(path);
+    const acceptor = acceptors.get(path);
+    const isUnclaimed = route === undefined && isLastResort(server, listener, path);
+    if (route === undefined && !isUnclaimed) return;
+    // What is not a socket of the operating system tells no progress and can't be bounded.
+    if (!(duplex instanceof Socket)) return void duplex.destroy();
+    if (route === undefined || acceptor === undefined) return refuse(duplex, path, NOT_FOUND);
+    const refusal = refuseUpgrade(request, route);
+    if (refusal !== null) return refuse(duplex, path, refusal);
+    const remoteAddress = remoteAddressOf(request, options.trustProxyHops ?? 0);
+    const release = route.reserve(remoteAddress);
+    if (release === null) return refuse(duplex, path, NO_ROOM);
+    const checked = { request, socket: duplex, head, remoteAddress, origin: originOf(request) };
+    acceptor.upgrade(checked, (connection) => route.accept(connection, { path, query }), release);
+  };
+  const listener: UpgradeListener = Object.assign(upgraded, { [ROUTES]: routes });
+  server.on("upgrade", listener);
+  return () => {
+    server.off("upgrade", listener);
+  };
+}
+
+/** Path and query of a request target. An absolute one, or an odd one, has a path that no route has. */
+function targetOf(url: string): UpgradeInfo {
+  const mark = url.indexOf("?");
+  return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+/** True if no listener but ours is there, no other of ours has the path, and this one is the first to see it. */
+function isLastResort(server: HttpServer | HttpsServer, own: UpgradeListener, path: string): boolean {
+  const listeners: readonly unknown[] = server.listeners("upgrade");
+  if (listeners[0] !== own) return false;
+  return listeners.every((listener) => isUpgradeListener(listener) && !listener[ROUTES].has(path));
+}
+
+function isUpgradeListener(listener: unknown): listener is UpgradeListener {
+  return typeof listener === "function" && ROUTES in listener;
+}

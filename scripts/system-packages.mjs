@@ -1,0 +1,77 @@
+// What tests need from the operating system. As root on Debian it is installed; elsewhere this says what to install
+// and which suites are skipped without it. Plain Node: it runs before anything is installed.
+
+import { readFileSync } from "node:fs";
+import { findChromium } from "./chromium.mjs";
+import { capture, elapsed } from "./process.mjs";
+
+/**
+ * @typedef {object} SystemPackage
+ * @property {string} name the Debian package
+ * @property {string} elsewhere what to install on other systems
+ * @property {string} without what happens to the tests if it is missing
+ * @property {() => boolean} isPresent
+ */
+
+/** @type {readonly SystemPackage[]} */
+const PACKAGES = [
+  {
+    name: "chromium",
+    elsewhere: "Chromium or Google Chrome (or set CARILLON_CHROMIUM to its path)",
+    without: "the browser suites are skipped",
+    isPresent: () => findChromium() !== undefined,
+  },
+  {
+    name: "fonts-noto-color-emoji",
+    elsewhere: "a font with colour emoji, such as Noto Color Emoji",
+    without: "emoji are boxes in screenshots; no suite is skipped",
+    // Other systems bring a font of their own.
+    isPresent: () =>
+      process.platform !== "linux" || capture("fc-list", [":lang=und-zsye", "family"]).stdout.trim() !== "",
+  },
+];
+
+/** @returns {boolean} whether this is Debian itself: elsewhere, Ubuntu included, `chromium` is not a plain package. */
+function isDebian() {
+  try {
+    return /^ID="?debian"?$/m.test(readFileSync("/etc/os-release", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {readonly string[]} args
+ * @returns {boolean} whether apt-get did it; its long report is shown only if it did not
+ */
+function aptGet(args) {
+  const { isOk, output } = capture("apt-get", [...args, "-qq"], { env: { DEBIAN_FRONTEND: "noninteractive" } });
+  if (!isOk) console.log(output.trimEnd());
+  return isOk;
+}
+
+/** @param {readonly string[]} names @returns {boolean} whether apt installed them all */
+function aptInstall(names) {
+  const install = () => aptGet(["install", "-y", "--no-install-recommends", ...names]);
+  const isKnown = names.every((name) => capture("apt-cache", ["show", name]).isOk);
+  if (isKnown && install()) return true;
+  // The lists are missing, or so old that the archive no longer holds what they name.
+  console.log("Refreshing the package lists (apt-get update).");
+  return aptGet(["update"]) && install();
+}
+
+/** Installs, or asks for, whatever is missing. Never fails: suites that lack something skip and say so. */
+export function provideSystemPackages() {
+  const missing = PACKAGES.filter((entry) => !entry.isPresent());
+  if (missing.length === 0) return;
+  const names = missing.map((entry) => entry.name);
+  if (process.getuid?.() === 0 && isDebian()) {
+    console.log(`Installing ${names.join(" and ")} (apt-get), which tests need; this takes some twenty seconds, once.`);
+    const startMs = performance.now();
+    if (aptInstall(names)) console.log(`System packages installed in ${elapsed(startMs)}.`);
+  }
+  for (const entry of PACKAGES.filter((candidate) => !candidate.isPresent())) {
+    console.log(`Missing: ${entry.elsewhere}. On Debian, as root: apt-get install ${entry.name}.`);
+    console.log(`  Until it is installed, ${entry.without}.`);
+  }
+}
