@@ -1,6 +1,7 @@
 import { CarillonError } from "@carillon/protocol";
 import type { Fields } from "./core/fields.ts";
 import type { Instance } from "./core/instance.ts";
+import type { Cancel } from "./core/ports.ts";
 import type { Payload } from "./core/payload.ts";
 import type { AskOptions } from "./face.ts";
 import { promised } from "./promised.ts";
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 30_000;
 /** A command that wants an answer. */
 export interface Question extends AskOptions {
   readonly command: object;
-  readonly payload?: Payload;
+  readonly payload: Payload | null;
   /** True if asking twice does no harm. Default false. */
   readonly isRepeatable?: boolean;
 }
@@ -20,21 +21,15 @@ export interface Question extends AskOptions {
 export function ask<T>(
   instance: Instance,
   { command, payload, isRepeatable = false, timeoutMs = TIMEOUT_MS, signal }: Question,
-  read: (ok: Fields, body: Uint8Array) => T | CarillonError,
+  read: (ok: Fields, body?: Uint8Array) => T | CarillonError,
 ): Promise<T> {
-  return promised<T>((settle) => {
-    const refusal = instance.refusal();
-    if (refusal) {
-      settle(refusal);
-      return () => {};
-    }
-    const question = { command, payload: payload ?? null, isRepeatable, timeoutMs };
-    return instance.asks.ask(question, (outcome, body) => {
+  const start = (settle: (outcome: T | CarillonError) => void): Cancel =>
+    instance.asks.ask({ command, payload, isRepeatable, timeoutMs }, (outcome, body) => {
       try {
         settle(outcome instanceof CarillonError ? outcome : read(outcome, body));
       } catch (cause) {
         settle(new CarillonError("bad_message", "Expected a well-formed reply.", { cause }));
       }
     });
-  }, signal);
+  return promised(instance, start, signal);
 }

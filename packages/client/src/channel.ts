@@ -2,13 +2,12 @@ import { CarillonError, presenceChannel, type ChannelKind, type PublishResult, t
 import { ask } from "./ask.ts";
 import type { ListenerOptions, Removal } from "./core/emitter.ts";
 import { isText } from "./core/fields.ts";
-import type { Instance } from "./core/instance.ts";
-import { BodyReader, readPublication, type Entry, type Publication, type Tombstone } from "./core/items.ts";
+import { readPublication, takeFrom, type Entry, type Publication, type Tombstone } from "./core/items.ts";
 import { ERASED, payloadOf, type Payload } from "./core/payload.ts";
-import type { Subscription, SubscriptionEvents } from "./core/subscription.ts";
+import type { SubscriptionEvents } from "./core/subscription.ts";
 import type { HistoryOptions, HistoryPage, Published, PublishOptions, SetOptions } from "./face.ts";
 import { Followed } from "./followed.ts";
-import { Iteration, mergeValues, type IterationValue } from "./iteration.ts";
+import { iterate, type IterationValue } from "./iteration.ts";
 import { PresenceHandle } from "./presence.ts";
 import { promised } from "./promised.ts";
 import { setEntry } from "./set-entry.ts";
@@ -21,15 +20,7 @@ const PAGE_SIZE = 100;
  * belongs to the other kind ends as `wrong_kind`.
  */
 export class ChannelHandle extends Followed {
-  readonly #instance: Instance;
-  readonly #subscription: Subscription;
   #presence: PresenceHandle | null = null;
-
-  constructor(instance: Instance, name: string) {
-    super(instance, name);
-    this.#instance = instance;
-    this.#subscription = instance.subscription(name);
-  }
 
   on<K extends keyof SubscriptionEvents>(
     event: K,
@@ -37,13 +28,13 @@ export class ChannelHandle extends Followed {
     options?: ListenerOptions,
   ): Removal {
     if (event !== "state" && event !== "error") this.follow();
-    return this.#subscription.events.on(event, listener, options);
+    return this.subscription.events.on(event, listener, options);
   }
 
   // --- log ---
 
   async publish(data: unknown, options: PublishOptions = {}): Promise<Published> {
-    const { id = this.#instance.newId(), tags, meta, expiresInMs, signal } = options;
+    const { id = this.owner.newId(), tags, meta, expiresInMs, signal } = options;
     const command = { cmd: "publish", channel: this.name, publication: id, tags, meta, expiresInMs };
     return { id, ...(await this.#enqueue(command, payloadOf(data), signal)) };
   }
@@ -59,23 +50,23 @@ export class ChannelHandle extends Followed {
   async history({ before, limit = PAGE_SIZE, ...options }: HistoryOptions = {}): Promise<HistoryPage<unknown>> {
     this.#expect("log");
     const command = { cmd: "history", channel: this.name, before, limit };
-    return ask(this.#instance, { command, isRepeatable: true, ...options }, ({ items, prev, pos, more }, body) => {
-      const reader = new BodyReader(body);
+    return ask(this.owner, { command, payload: null, isRepeatable: true, ...options }, ({ items, prev, pos, more }, body) => {
+      const take = takeFrom(body);
       if (!Array.isArray(items) || !isText(prev) || !isText(pos)) throw new Error("Expected items, prev and pos.");
       // Publications stand in history as they are now; their amendments say nothing new.
-      const publications = items.map((item): Publication | Tombstone | null => readPublication(item, reader));
+      const publications = items.map((item): Publication | Tombstone | null => readPublication(item, take));
       return { items: publications.filter((item) => item !== null), prev, pos, more: more === true };
     });
   }
 
   get presence(): PresenceHandle {
-    return (this.#presence ??= new PresenceHandle(this.#instance, presenceChannel(this.name)));
+    return (this.#presence ??= new PresenceHandle(this.owner, presenceChannel(this.name)));
   }
 
   // --- state ---
 
   get entries(): ReadonlyMap<string, Entry> {
-    return this.#subscription.entries.map;
+    return this.subscription.entries.map;
   }
 
   get(key: string): unknown {
@@ -93,43 +84,37 @@ export class ChannelHandle extends Followed {
 
   // --- iterating ---
 
-  [Symbol.asyncIterator](): Iteration<IterationValue> {
-    const removals = [
-      this.on("publication", (publication) => iteration.push(publication)),
-      this.on("change", (changes) => iteration.push(changes, mergeValues)),
-      this.on("state", ({ state, error }) => {
-        if (state === "unsubscribed") iteration.end(error);
-      }),
-      this.#instance.events.on("state", ({ state, error }) => {
-        if (state === "disconnected") iteration.end(error);
-      }),
-    ];
-    const iteration: Iteration<IterationValue> = new Iteration(() => {
-      for (const remove of removals) remove();
+  [Symbol.asyncIterator](): AsyncGenerator<IterationValue, void> {
+    return iterate(({ push, end }) => {
+      const refusal = this.owner.refusal();
+      if (refusal) end(refusal);
+      return [
+        this.on("publication", push),
+        this.on("change", push),
+        this.on("state", ({ state, error }) => {
+          if (state === "unsubscribed") end(error);
+        }),
+        this.owner.events.on("state", ({ state, error }) => {
+          if (state === "disconnected") end(error);
+        }),
+      ];
     });
-    const refusal = this.#instance.refusal();
-    if (refusal) iteration.end(refusal);
-    return iteration;
   }
 
   #amend(publication: string, payload: Payload, { id, signal }: PublishOptions): Promise<PublishResult> {
-    const amendment = id ?? this.#instance.newId();
+    const amendment = id ?? this.owner.newId();
     return this.#enqueue({ cmd: "amend", channel: this.name, publication, amendment }, payload, signal);
   }
 
   #enqueue(command: object, payload: Payload, signal: AbortSignal | undefined): Promise<PublishResult> {
     this.#expect("log");
-    return promised<PublishResult>((settle) => {
-      const refusal = this.#instance.refusal();
-      if (!refusal) return this.#instance.queue.add(this.name, command, payload, settle);
-      settle(refusal);
-      return () => {};
-    }, signal);
+    const { queue } = this.owner;
+    return promised(this.owner, (settle) => queue.add(this.name, command, payload, settle), signal);
   }
 
   #wish(key: string | null, payload: Payload | null, options: SetOptions = {}): Promise<SetResult> {
     this.#expect("state");
-    return setEntry(this.#instance, this.name, key, payload, options);
+    return setEntry(this.owner, this.name, key, payload, options);
   }
 
   #expect(kind: ChannelKind): void {

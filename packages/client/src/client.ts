@@ -21,11 +21,11 @@ export class ClientHandle {
   }
 
   get user(): string | null {
-    return this.#instance.result?.user ?? null;
+    return this.#instance.welcome?.user ?? null;
   }
 
   get instance(): string | null {
-    return this.#instance.result?.instance ?? null;
+    return this.#instance.welcome?.instance ?? null;
   }
 
   on<K extends keyof InstanceEvents>(

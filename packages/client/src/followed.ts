@@ -1,47 +1,48 @@
 import type { ChannelKind, Position } from "@carillon/protocol";
 import type { Instance } from "./core/instance.ts";
 import type { SubscribeOptions, Subscription, SubscriptionState } from "./core/subscription.ts";
-import { promised } from "./promised.ts";
 
 /** What the handles of channels and of presence share: a subscription, followed by promises. */
 export class Followed {
-  readonly #instance: Instance;
-  readonly #subscription: Subscription;
+  protected readonly owner: Instance;
+  protected readonly subscription: Subscription;
   /** True while a listener waits for the end of the tick. */
   #isDue = false;
 
   constructor(instance: Instance, name: string) {
-    this.#instance = instance;
-    this.#subscription = instance.subscription(name);
+    this.owner = instance;
+    this.subscription = instance.subscription(name);
   }
 
   get name(): string {
-    return this.#subscription.channel;
+    return this.subscription.channel;
   }
 
   get state(): SubscriptionState {
-    return this.#subscription.state;
+    return this.subscription.state;
   }
 
   get kind(): ChannelKind | null {
-    return this.#subscription.kind;
+    return this.subscription.kind;
   }
 
   get position(): Position | null {
-    return this.#subscription.position;
+    return this.subscription.position;
   }
 
   get isLive(): boolean {
-    return this.#subscription.isLive;
+    return this.subscription.isLive;
   }
 
   subscribe(options?: SubscribeOptions): Promise<void> {
     this.#isDue = false;
-    const decided = promised<void>((settle) => {
-      this.#subscription.subscribe(options, (error) => settle(error ?? undefined));
-      const refusal = this.#instance.refusal();
-      if (refusal) this.#subscription.stop(refusal);
-      return () => {};
+    const decided = new Promise<void>((resolve, reject) => {
+      this.subscription.subscribe(options, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+      const refusal = this.owner.refusal();
+      if (refusal) this.subscription.stop(refusal);
     });
     // A refusal is told by the `error` event, too: who does not wait for the promise must not be told a third time.
     decided.catch(() => {});
@@ -50,7 +51,7 @@ export class Followed {
 
   unsubscribe(): void {
     this.#isDue = false;
-    this.#subscription.unsubscribe();
+    this.subscription.unsubscribe();
   }
 
   /** Subscribes at the end of the tick, so that options given in this tick count. */

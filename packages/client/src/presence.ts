@@ -4,25 +4,20 @@ import type { Change } from "./core/entries.ts";
 import type { Instance } from "./core/instance.ts";
 import type { Entry } from "./core/items.ts";
 import { payloadOf } from "./core/payload.ts";
-import type { Subscription } from "./core/subscription.ts";
 import type { Member, PresenceEvents } from "./face.ts";
 import { Followed } from "./followed.ts";
 import { setEntry } from "./set-entry.ts";
 
 /** Presence of a channel: its built-in state channel, seen as members. */
 export class PresenceHandle extends Followed {
-  readonly #instance: Instance;
-  readonly #subscription: Subscription;
   readonly #events: Emitter<PresenceEvents<unknown>>;
   /** Null: to be made anew. */
   #members: readonly Member[] | null = null;
 
   constructor(instance: Instance, name: string) {
     super(instance, name);
-    this.#instance = instance;
-    this.#subscription = instance.subscription(name);
     this.#events = instance.emitter();
-    const { events } = this.#subscription;
+    const { events } = this.subscription;
     events.on("change", (changes) => this.#changed(changes));
     events.on("state", (change) => this.#events.emit("state", change));
     events.on("live", (position) => this.#events.emit("live", position));
@@ -41,7 +36,7 @@ export class PresenceHandle extends Followed {
   }
 
   get members(): readonly Member[] {
-    return (this.#members ??= [...this.#subscription.entries.map].map(([key, entry]) => memberOf(key, entry)));
+    return (this.#members ??= [...this.subscription.entries.map].map(([key, entry]) => memberOf(key, entry)));
   }
 
   enter(info: unknown): Promise<SetResult> {
@@ -49,11 +44,11 @@ export class PresenceHandle extends Followed {
   }
 
   async update(info: unknown): Promise<SetResult> {
-    return setEntry(this.#instance, this.name, null, payloadOf(info));
+    return setEntry(this.owner, this.name, null, payloadOf(info));
   }
 
   async leave(): Promise<SetResult> {
-    return setEntry(this.#instance, this.name, null, null);
+    return setEntry(this.owner, this.name, null, null);
   }
 
   #changed(changes: readonly Change[]): void {

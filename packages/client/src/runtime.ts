@@ -1,5 +1,5 @@
 import { SUBPROTOCOL } from "@carillon/protocol";
-import type { ClientPorts, Socket, SocketEvents } from "./core/ports.ts";
+import type { Cancel, ClientPorts, EnvironmentEvent, Socket, SocketEvents } from "./core/ports.ts";
 
 /** What the SDK uses of a WebSocket. Browsers, Node >= 22 and `ws` offer it. */
 export interface WebSocketLike {
@@ -93,25 +93,25 @@ function adapt(socket: WebSocketLike, events: SocketEvents): Socket {
 }
 
 /** Where there is no page (Node, workers without a document), what is missing never happens. */
-function watch(notify: Parameters<ClientPorts["watch"]>[0]): () => void {
+function watch(notify: (event: EnvironmentEvent) => void): Cancel {
   const controller = new AbortController();
   const { signal } = controller;
   const page: EventTarget | undefined = "addEventListener" in globalThis ? globalThis : undefined;
   const tab: Document | undefined = globalThis.document;
-  for (const event of ["online", "offline", "pageshow"] as const) {
-    page?.addEventListener(event, () => notify(event), { signal });
-  }
+  const listen = (target: EventTarget | undefined, events: readonly EnvironmentEvent[]): void => {
+    for (const event of events) target?.addEventListener(event, () => notify(event), { signal });
+  };
+  listen(page, ["online", "offline", "pageshow"]);
+  listen(tab, ["freeze", "resume"]);
   page?.addEventListener(
     "pagehide",
     (event) => notify("persisted" in event && event.persisted ? "pagehide" : "unload"),
     { signal },
   );
-  tab?.addEventListener("freeze", () => notify("freeze"), { signal });
-  tab?.addEventListener("resume", () => notify("pageshow"), { signal });
   tab?.addEventListener(
     "visibilitychange",
     () => {
-      if (tab.visibilityState === "visible") notify("visible");
+      if (!tab.hidden) notify("visible");
     },
     { signal },
   );

@@ -1,7 +1,7 @@
 import type { SetResult } from "@carillon/protocol";
 import { ask } from "./ask.ts";
 import type { Instance } from "./core/instance.ts";
-import { readOutcome } from "./core/own-entries.ts";
+import { readOutcome, setCommand } from "./core/own-entries.ts";
 import type { Payload } from "./core/payload.ts";
 import type { SetOptions } from "./face.ts";
 import { promised } from "./promised.ts";
@@ -18,13 +18,11 @@ export function setEntry(
   { expect, keep = true, ...options }: SetOptions = {},
 ): Promise<SetResult> {
   if (expect !== undefined) {
-    const command = { cmd: payload ? "set" : "remove", channel, ...(key === null ? {} : { key }), expect };
-    return ask(instance, { command, ...(payload ? { payload } : {}), ...options }, readOutcome);
+    const command = { ...setCommand(channel, key, payload), expect };
+    return ask(instance, { command, payload, ...options }, readOutcome);
   }
-  return promised<SetResult>((settle) => {
-    const refusal = instance.refusal();
-    if (refusal) settle(refusal);
-    else instance.own.wish({ channel, key, payload, keep }, settle);
-    return () => {};
+  return promised<SetResult>(instance, (settle) => {
+    instance.own.wish({ channel, key, payload, keep }, settle);
+    return null;
   });
 }

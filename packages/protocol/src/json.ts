@@ -47,7 +47,7 @@ interface Fault {
 
 function findFault(value: unknown, depth: number, budget: { left: number }): Fault | null {
   budget.left -= 1;
-  if (false) return { path: "", got: `more than ${JSON_VALUES_MAX} values` };
+  if (budget.left < 0) return { path: "", got: `more than ${JSON_VALUES_MAX} values` };
   if (value === null || typeof value === "string" || typeof value === "boolean") return null;
   if (typeof value === "number") return Number.isFinite(value) ? null : { path: "", got: String(value) };
   if (typeof value === "bigint") return { path: "", got: "a bigint" };

@@ -3,18 +3,18 @@ import { readFileSync } from "node:fs";
 
 export type Frame = { readonly text: string; readonly hex?: never } | { readonly hex: string; readonly text?: never };
 
-export interface MessageVector {
+interface MessageVector {
   readonly name: string;
   readonly frame: Frame;
   readonly messages: readonly { readonly head: unknown; readonly body?: string }[];
 }
-export interface RefusedFrameVector {
+interface RefusedFrameVector {
   readonly name: string;
   readonly frame: Frame;
   readonly error: "SyntaxError" | "TypeError" | "Error";
   readonly messagesMax?: number;
 }
-export interface RefusedCommandVector {
+interface RefusedCommandVector {
   readonly name: string;
   readonly frame: Frame;
   readonly code: string;

@@ -221,6 +221,11 @@ export class Node implements SessionHost, StoreSink {
     }
   }
 
+  /** Ends every session of a user whose access was revoked, on every node. */
+  revoke(user: string): void {
+    this.backplane.control.send({ type: "disconnect", user, code: CLOSE_CODES.revoked.code, reason: CLOSE_CODES.revoked.text });
+  }
+
   /** Ends every session and forgets every grace. What is queued for the store is submitted first. */
   close(): void {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);

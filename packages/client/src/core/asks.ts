@@ -5,7 +5,7 @@ import type { Payload } from "./payload.ts";
 import type { Cancel, ClientPorts } from "./ports.ts";
 
 /** Takes the outcome of a question, and the bytes that came with it. */
-export type Asked = (outcome: Fields | CarillonError, body: Uint8Array) => void;
+export type Asked = (outcome: Fields | CarillonError, body?: Uint8Array) => void;
 
 /** A command that wants an answer in time: a call, a page of history, a compare-and-set. */
 export interface Question {
@@ -17,6 +17,12 @@ export interface Question {
   readonly timeoutMs: number;
 }
 
+/** What questions need of their instance. */
+export interface AsksHost {
+  /** The link, once connected. */
+  link(): Link | null;
+}
+
 interface Open extends Question {
   /** Ends the question; does nothing if it has ended. */
   readonly end: Asked;
@@ -24,23 +30,22 @@ interface Open extends Question {
 
 /** Most questions that are open at a time. */
 const QUESTIONS_MAX = 1000;
-const NOTHING = new Uint8Array(0);
 
 /** The questions that are open. Without a connection they wait for one, as long as their time lasts. */
 export class Asks {
   readonly #ports: ClientPorts;
-  readonly #link: () => Link | null;
+  readonly #host: AsksHost;
   readonly #open = new Set<Open>();
 
-  constructor(ports: ClientPorts, link: () => Link | null) {
+  constructor(ports: ClientPorts, host: AsksHost) {
     this.#ports = ports;
-    this.#link = link;
+    this.#host = host;
   }
 
   /** Asks. `settle` is called once; the result gives the question up, and its answer is not waited for. */
   ask(question: Question, settle: Asked): Cancel {
     if (this.#open.size >= QUESTIONS_MAX) {
-      settle(new CarillonError("queue_full", `Expected at most ${QUESTIONS_MAX} open commands.`), NOTHING);
+      settle(new CarillonError("queue_full", `Expected ${QUESTIONS_MAX} open commands at most.`));
       return () => {};
     }
     const { timeoutMs } = question;
@@ -55,10 +60,10 @@ export class Asks {
     };
     this.#open.add(open);
     cancelTimer = this.#ports.setTimer(timeoutMs, () => {
-      open.end(new CarillonError("timeout", `Expected an answer within ${timeoutMs} ms.`), NOTHING);
+      open.end(new CarillonError("timeout", `Expected an answer within ${timeoutMs} ms.`));
     });
     this.#send(open);
-    return () => open.end(new CarillonError("aborted", "Given up."), NOTHING);
+    return () => open.end(new CarillonError("aborted", "Given up."));
   }
 
   /** A connection stands: everything that is open is asked. */
@@ -68,14 +73,14 @@ export class Asks {
 
   /** The client is disconnected. */
   stop(error: CarillonError): void {
-    for (const open of this.#open) open.end(error, NOTHING);
+    for (const open of this.#open) open.end(error);
   }
 
   #send(open: Open): void {
-    this.#link()?.request(open.command, open.payload, (answer, body) => {
+    this.#host.link()?.request(open.command, open.payload, (answer, body) => {
       if (answer) open.end(answer, body);
       else if (!open.isRepeatable) {
-        open.end(new CarillonError("uncertain", "The connection broke before the answer; it may have been done."), body);
+        open.end(new CarillonError("uncertain", "The connection broke before the answer."));
       }
     });
   }

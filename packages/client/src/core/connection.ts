@@ -1,11 +1,10 @@
-import { afterClose, CarillonError, type ConnectResult } from "@carillon/protocol";
+import { afterClose, CarillonError } from "@carillon/protocol";
 import { BACKOFF_CAP_MS, backoffMs } from "./backoff.ts";
-import { readConnectResult } from "./connect-result.ts";
-import type { Fields } from "./fields.ts";
-import { numberFrom } from "./fields.ts";
+import { numberFrom, type Fields } from "./fields.ts";
 import { Link, type Answer } from "./link.ts";
 import type { Cancel, ClientPorts, EnvironmentEvent } from "./ports.ts";
 import { TimerSet } from "./timer-set.ts";
+import { readWelcome, type Welcome } from "./welcome.ts";
 
 /** `connecting` includes every pause between attempts: the client will be back by itself. `disconnected`: it won't. */
 export type ConnectionState = "disconnected" | "connecting" | "connected";
@@ -32,12 +31,12 @@ export interface ConnectionOptions {
 export interface ConnectionSink {
   /** `connect` has been sent: commands may follow, `room` characters at most, and without knowing what it will say. */
   pipeline(link: Link, room: number): void;
-  connected(link: Link, result: ConnectResult): void;
+  connected(link: Link, welcome: Welcome): void;
   /** The link has ended; what waited on it has been told. */
   lost(): void;
   push(push: Fields, body: Uint8Array): void;
   changed(change: ConnectionChange): void;
-  failed(error: CarillonError): void;
+  fail(error: CarillonError): void;
 }
 
 /** An attempt to connect that takes longer has failed, in milliseconds. */
@@ -163,7 +162,7 @@ export class Connection {
         : new CarillonError("ticket_refused", "The ticket supplier failed.", { cause, retry: true });
     if (!error.retry) this.#stop(LEAVE, "", error);
     else {
-      this.#sink.failed(error);
+      this.#sink.fail(error);
       if (this.#isConnecting()) this.#pause(error.retryAfterMs);
     }
   }
@@ -172,27 +171,21 @@ export class Connection {
     this.#serial++;
     this.#refusal = undefined;
     this.#timers.set("attempt", ATTEMPT_MS, () => this.#lose(SILENCE, "No connection in time."));
-    let link: Link | null = null;
-    const ifCurrent =
-      <A extends unknown[]>(act: (...values: A) => void) =>
-      (...values: A): void => {
-        if (link && link === this.#link) act(...values);
-      };
     try {
-      this.#link = link = new Link(this.#ports, {
-        open: ifCurrent(() => this.#opened(credential)),
-        heard: ifCurrent(() => {
+      this.#link = new Link(this.#ports, {
+        open: () => this.#opened(credential),
+        heard: () => {
           this.#heardMs = this.#ports.now();
-        }),
-        push: ifCurrent((push: Fields, body: Uint8Array) => this.#push(push, body)),
-        broken: ifCurrent((cause: unknown) => {
-          this.#sink.failed(new CarillonError("bad_message", "Expected a carillon.1 message.", { cause }));
+        },
+        push: (push, body) => this.#push(push, body),
+        broken: (cause) => {
+          this.#sink.fail(new CarillonError("bad_message", "Expected a carillon.1 message.", { cause }));
           this.#lose(PROTOCOL_ERROR, "");
-        }),
-        closed: ifCurrent((code: number, reason: string) => this.#closed(code, reason)),
+        },
+        closed: (code, reason) => this.#closed(code, reason),
       });
     } catch (error) {
-      this.#sink.failed(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
+      this.#sink.fail(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
       if (this.#isConnecting()) this.#pause();
     }
   }
@@ -201,8 +194,7 @@ export class Connection {
     const link = this.#link;
     if (!link) return;
     const { contract, sdk } = this.#options;
-    const command = { cmd: "connect", ...credential, ...(contract === undefined ? {} : { contract }), sdk };
-    link.request(command, null, (answer) => this.#answered(link, answer));
+    link.request({ cmd: "connect", ...credential, contract, sdk }, null, (answer) => this.#answered(link, answer));
     this.#sink.pipeline(link, PIPELINE_CHARACTERS);
   }
 
@@ -213,19 +205,19 @@ export class Connection {
       this.#refusal = answer;
       return;
     }
-    const result = readConnectResult(answer);
-    link.messageBytes = result.limits.messageBytes;
+    const welcome = readWelcome(answer);
+    link.messageBytes = welcome.messageBytes;
     link.pong();
-    this.#resume = result.resume;
+    this.#resume = welcome.resume;
     this.#refusals = 0;
     this.#connectedMs = this.#heardMs = this.#ports.now();
-    this.#silenceMs = 1.5 * result.heartbeatMs;
+    this.#silenceMs = 1.5 * welcome.heartbeatMs;
     this.#timers.clearAll();
     this.#listen();
-    this.#refreshBefore(result.lifetimeMs);
+    this.#refreshBefore(welcome.lifetimeMs);
     this.ready = link;
     this.state = "connected";
-    this.#sink.connected(link, result);
+    this.#sink.connected(link, welcome);
     if (this.ready === link) this.#change("connected");
   }
 
@@ -279,7 +271,7 @@ export class Connection {
 
   // --- refresh ---
 
-  #refreshBefore(lifetimeMs: number | undefined): void {
+  #refreshBefore(lifetimeMs: number): void {
     // 80 % leaves room for a slow supplier; a lifetime of nothing must not become a storm of tickets.
     if (lifetimeMs) this.#timers.set("refresh", Math.max(1000, 0.8 * lifetimeMs), () => this.#refresh(0.1 * lifetimeMs));
   }
@@ -288,7 +280,7 @@ export class Connection {
     const link = this.ready;
     const failed = (cause: unknown): void => {
       const error = cause instanceof CarillonError ? cause : new CarillonError("ticket_refused", "No refresh.", { cause });
-      this.#sink.failed(error);
+      this.#sink.fail(error);
       if (this.ready === link) this.#timers.set("refresh", Math.max(1000, againMs), () => this.#refresh(againMs));
     };
     this.#ports.ticket((ticket, error) => {

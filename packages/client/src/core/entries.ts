@@ -1,5 +1,5 @@
 import { isFields, isText, type Fields } from "./fields.ts";
-import { readPayload, readPublisher, type BodyReader, type Entry } from "./items.ts";
+import { readPayload, readPublisher, type Entry, type Take } from "./items.ts";
 
 /** One change of a state channel: an entry got a value, or ended. */
 export type Change<Value = unknown> =
@@ -28,9 +28,9 @@ export class Entries {
   }
 
   /** Applies items in their order and returns what changed. Items of an unknown form are passed over. */
-  apply(items: readonly unknown[], body: BodyReader): Change[] {
+  apply(items: readonly unknown[], take: Take): Change[] {
     // All is read before the first is applied: if one can't be, nothing has changed.
-    const read = items.flatMap((item) => (isFields(item) && isText(item["key"]) ? readItem(item["key"], item, body) : []));
+    const read = items.flatMap((item) => (isFields(item) && isText(item["key"]) ? readItem(item["key"], item, take) : []));
     const changes: Change[] = [];
     for (const { key, version, entry } of read) {
       const previous = this.map.get(key);
@@ -58,10 +58,10 @@ export class Entries {
   }
 }
 
-function readItem(key: string, item: Fields, body: BodyReader): { key: string; version: number; entry: Entry | null } {
+function readItem(key: string, item: Fields, take: Take): { key: string; version: number; entry: Entry | null } {
   const version = Number(item["version"]);
   if (item["removed"] === true) return { key, version, entry: null };
-  const payload = readPayload(item, body);
+  const payload = readPayload(item, take);
   const value = payload.erased ? null : payload.data;
   return { key, version, entry: { value, version, at: Number(item["at"]), owner: readPublisher(item["owner"]) } };
 }

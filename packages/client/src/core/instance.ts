@@ -1,13 +1,14 @@
-import { CarillonError, type ConnectResult } from "@carillon/protocol";
-import { Asks } from "./asks.ts";
-import { Connection, type ConnectionChange, type ConnectionOptions } from "./connection.ts";
+import { CarillonError } from "@carillon/protocol";
+import { Asks, type AsksHost } from "./asks.ts";
+import { Connection, type ConnectionChange, type ConnectionOptions, type ConnectionSink } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { isText, type Fields } from "./fields.ts";
 import type { Link } from "./link.ts";
-import { OwnEntries } from "./own-entries.ts";
+import { OwnEntries, type OwnEntriesHost } from "./own-entries.ts";
 import type { ClientPorts } from "./ports.ts";
-import { PublishQueue, type PublishQueueLimits } from "./publish-queue.ts";
+import { PublishQueue, type PublishQueueHost, type PublishQueueLimits } from "./publish-queue.ts";
 import { Subscription, type SubscriptionHost } from "./subscription.ts";
+import type { Welcome } from "./welcome.ts";
 
 /** What a client tells, by event. */
 export interface InstanceEvents {
@@ -28,14 +29,14 @@ const CHANNELS_MAX = 10_000;
 const INSTANCES_MAX = 16;
 
 /** One SDK object across all its reconnects: the connection, and what lives on it. */
-export class Instance {
+export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHost, AsksHost, SubscriptionHost {
   readonly events: Emitter<InstanceEvents>;
   readonly connection: Connection;
   readonly queue: PublishQueue;
   readonly own: OwnEntries;
   readonly asks: Asks;
   /** The last connect reply; null before the first. */
-  result: ConnectResult | null = null;
+  welcome: Welcome | null = null;
   readonly #ports: ClientPorts;
   readonly #subscriptions = new Map<string, Subscription>();
   #instances: string[] = [];
@@ -44,39 +45,15 @@ export class Instance {
   constructor(ports: ClientPorts, options: InstanceOptions) {
     this.#ports = ports;
     this.events = new Emitter(ports);
-    this.connection = new Connection(ports, options, {
-      pipeline: (link, room) => this.#pipeline(link, room),
-      connected: (link, result) => this.#connected(link, result),
-      lost: () => this.#lost(),
-      push: (push, body) => this.#push(push, body),
-      changed: (change) => this.#changed(change),
-      failed: (error) => this.fail(error),
-    });
-    const link = (): Link | null => this.connection.ready;
-    this.queue = new PublishQueue(ports, options, { link, restart: () => this.connection.restart() });
-    this.asks = new Asks(ports, link);
-    this.own = new OwnEntries(ports, {
-      link,
-      isOwned: (channel, key) => {
-        const owner = this.#subscriptions.get(channel)?.entries.map.get(key)?.owner;
-        return owner !== undefined && this.#instances.includes(owner.instance);
-      },
-      instance: () => this.result?.instance ?? null,
-      failed: (error) => this.fail(error),
-    });
+    this.connection = new Connection(ports, options, this);
+    this.queue = new PublishQueue(ports, options, this);
+    this.own = new OwnEntries(ports, this);
+    this.asks = new Asks(ports, this);
   }
 
   /** The subscription of a channel: one for each name. */
   subscription(channel: string): Subscription {
-    const known = this.#subscriptions.get(channel);
-    if (known) return known;
-    const host: SubscriptionHost = {
-      link: () => this.connection.ready,
-      isOwn: (instance) => this.#instances.includes(instance),
-      failed: (error) => this.fail(error),
-      removed: (name, key, version) => this.own.removed(name, key, version),
-    };
-    const subscription = new Subscription(channel, host, this.#ports, this.emitter());
+    const subscription = this.#subscriptions.get(channel) ?? new Subscription(channel, this, this.#ports, this.emitter());
     this.#subscriptions.set(channel, subscription);
     return subscription;
   }
@@ -100,53 +77,74 @@ export class Instance {
 
   /** An id for a publication: unique among those of this client by the count, and beyond it by chance. */
   newId(): string {
-    const random = (): string => this.#ports.random().toString(36).slice(2);
-    return `${random()}${random()}.${(this.#ids++).toString(36)}`;
+    return `${this.#ports.random().toString(36).slice(2)}.${(this.#ids++).toString(36)}`;
   }
 
-  #pipeline(link: Link, room: number): void {
+  // --- what the machines ask ---
+
+  link(): Link | null {
+    return this.connection.ready;
+  }
+
+  restart(): void {
+    this.connection.restart();
+  }
+
+  isOwn(instance: string | undefined): boolean {
+    return this.#instances.some((id) => id === instance);
+  }
+
+  isSelf(instance: string): boolean {
+    return this.welcome?.instance === instance;
+  }
+
+  isOwned(channel: string, key: string): boolean {
+    return this.isOwn(this.#subscriptions.get(channel)?.entries.map.get(key)?.owner?.instance);
+  }
+
+  removed(channel: string, key: string, version: number): void {
+    this.own.removed(channel, key, version);
+  }
+
+  // --- what the connection tells ---
+
+  pipeline(link: Link, room: number): void {
     for (const subscription of this.#subscriptions.values()) {
       if (link.sent >= room) return;
       subscription.flush(link);
     }
   }
 
-  #connected(link: Link, result: ConnectResult): void {
-    this.result = result;
-    if (!this.#instances.includes(result.instance)) {
-      this.#instances = [...this.#instances, result.instance].slice(-INSTANCES_MAX);
-    }
-    this.#pipeline(link, Infinity);
+  connected(link: Link, welcome: Welcome): void {
+    this.welcome = welcome;
+    this.#instances = [...this.#instances.filter((id) => id !== welcome.instance), welcome.instance].slice(-INSTANCES_MAX);
+    this.pipeline(link, Infinity);
     this.own.connected();
-    this.queue.connected(result);
+    this.queue.connected(welcome);
     this.asks.connected();
   }
 
-  #lost(): void {
+  lost(): void {
     this.own.lost();
     this.queue.lost();
     for (const subscription of this.#subscriptions.values()) subscription.lost();
   }
 
-  #push(push: Fields, body: Uint8Array): void {
+  push(push: Fields, body: Uint8Array): void {
     const { channel } = push;
     if (!isText(channel)) return;
-    const known = this.#subscriptions.get(channel);
-    if (known) known.push(push, body);
-    else if (push["push"] === "subscribed" && this.#subscriptions.size < CHANNELS_MAX) {
-      const subscription = this.subscription(channel);
+    // The server may subscribe the client to a channel that it has not heard of.
+    if (!this.#subscriptions.has(channel)) {
+      if (push["push"] !== "subscribed" || this.#subscriptions.size >= CHANNELS_MAX) return;
       this.events.emit("subscribed", { channel });
-      subscription.push(push, body);
     }
+    this.subscription(channel).push(push, body);
   }
 
-  #changed(change: ConnectionChange): void {
+  changed(change: ConnectionChange): void {
     const error = change.error ?? this.refusal();
     if (error) {
-      this.queue.stop(error);
-      this.own.stop(error);
-      this.asks.stop(error);
-      for (const subscription of this.#subscriptions.values()) subscription.stop(error);
+      for (const machine of [this.queue, this.own, this.asks, ...this.#subscriptions.values()]) machine.stop(error);
     }
     this.events.emit("state", change);
   }

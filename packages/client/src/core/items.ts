@@ -49,34 +49,28 @@ export interface Entry<Value = unknown> {
   readonly owner: Publisher | undefined;
 }
 
-/** Hands out the bytes that follow a JSON head, item by item. */
-export class BodyReader {
-  readonly #body: Uint8Array;
-  #offset = 0;
+/** Hands out the next `length` bytes that follow a JSON head. Throws if there are not so many. */
+export type Take = (length: unknown) => Uint8Array;
 
-  constructor(body: Uint8Array) {
-    this.#body = body;
-  }
-
-  /** The next `length` bytes, copied: a view would keep the whole frame alive. Throws if there are not so many. */
-  take(length: unknown): Uint8Array {
-    const start = this.#offset;
-    this.#offset += Number(length);
-    const bytes = this.#body.slice(start, this.#offset);
-    if (bytes.byteLength !== length) throw new Error(`Expected ${String(length)} bytes, got ${bytes.byteLength}.`);
+/** Reads the bytes that follow a JSON head, item by item. They are copied: a view would keep the whole frame alive. */
+export function takeFrom(body: Uint8Array | undefined): Take {
+  let end = 0;
+  return (length) => {
+    const bytes = body?.slice(end, (end += Number(length)));
+    if (!bytes || bytes.byteLength !== length) throw new Error("Expected more bytes.");
     return bytes;
-  }
+  };
 }
 
 /** The payload of an item: its data, or that it is erased. */
-export function readPayload(item: Fields, body: BodyReader): { erased: false; data: unknown } | { erased: true } {
+export function readPayload(item: Fields, take: Take): { erased: false; data: unknown } | { erased: true } {
   if (item["erased"] === true) return { erased: true };
-  return { erased: false, data: item["bytes"] === undefined ? item["data"] : body.take(item["bytes"]) };
+  return { erased: false, data: item["bytes"] === undefined ? item["data"] : take(item["bytes"]) };
 }
 
 /** Reads a publication, whole or erased; null for what is none. Throws when its bytes are missing. */
-export function readPublication(item: unknown, body: BodyReader): Publication | Tombstone | null {
-  if (!isFields(item) || !isText(item["id"])) return null;
+export function readPublication(item: unknown, take: Take): Publication | Tombstone | null {
+  if (!isFields(item) || !isText(item["id"]) || item["amend"] !== undefined) return null;
   return {
     id: item["id"],
     at: Number(item["at"]),
@@ -85,18 +79,18 @@ export function readPublication(item: unknown, body: BodyReader): Publication | 
     meta: readTexts(item["meta"]),
     expires: typeof item["expires"] === "number" ? item["expires"] : undefined,
     version: typeof item["version"] === "number" ? item["version"] : 1,
-    ...readPayload(item, body),
+    ...readPayload(item, take),
   };
 }
 
 /** Reads an amendment of the publication `id`. Throws when its bytes are missing. */
-export function readAmendment(id: string, item: Fields, body: BodyReader): Amendment {
+export function readAmendment(id: string, item: Fields, take: Take): Amendment {
   return {
     id,
     amendment: String(item["id"]),
     at: Number(item["at"]),
     publisher: readPublisher(item["publisher"]),
-    ...readPayload(item, body),
+    ...readPayload(item, take),
   };
 }
 

@@ -1,4 +1,4 @@
-import { CarillonError, decodeBinary, decodeText, encodeRecord, type ErrorCode } from "@carillon/protocol";
+import { CarillonError, decodeBinary, decodeText, encodeRecord } from "@carillon/protocol";
 import { isFields, isText, type Fields } from "./fields.ts";
 import { byteLength, type Payload } from "./payload.ts";
 import type { ClientPorts, Socket } from "./ports.ts";
@@ -9,8 +9,8 @@ const FRAME_MESSAGES_MAX = 100_000;
 /** What a command gets: the `ok` of its reply, the error of its reply, or null when the link broke before the reply. */
 export type Answer = Fields | CarillonError | null;
 
-/** Takes the answer to a command, and the bytes that came with the reply. */
-export type Settle = (answer: Answer, body: Uint8Array) => void;
+/** Takes the answer to a command, and the bytes that came with a reply. */
+export type Settle = (answer: Answer, body?: Uint8Array) => void;
 
 /** What a link tells its connection. */
 export interface LinkSink {
@@ -22,8 +22,6 @@ export interface LinkSink {
   broken(cause: unknown): void;
   closed(code: number, reason: string): void;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * One socket, from its opening to its end: frames to messages and back, and which reply belongs to which command.
@@ -53,7 +51,7 @@ export class Link {
   /** Sends a command and calls `settle` once, with its answer: at once if it can't be sent, otherwise later. */
   request(command: object, payload: Payload | null, settle: Settle): void {
     if (!this.#socket) {
-      settle(null, NOTHING);
+      settle(null);
       return;
     }
     const id = this.#nextId++;
@@ -61,7 +59,7 @@ export class Link {
     const text = payload ? `${head.slice(0, -1)},${payload.text}}` : head;
     const size = (text.length * 3 > this.messageBytes ? byteLength(text) : 0) + (payload?.body?.byteLength ?? 0);
     if (size > this.messageBytes) {
-      settle(new CarillonError("too_large", `Expected at most ${this.messageBytes} bytes, got ${size}.`), NOTHING);
+      settle(new CarillonError("too_large", `Expected ${this.messageBytes} bytes at most, got ${size}.`));
       return;
     }
     this.#waiting.set(id, settle);
@@ -80,7 +78,7 @@ export class Link {
     socket?.close(code, reason);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const settle of waiting) settle(null, NOTHING);
+    for (const settle of waiting) settle(null);
   }
 
   #send(data: string | Uint8Array<ArrayBuffer>): void {
@@ -115,9 +113,11 @@ export class Link {
 /** Reads the error of a reply. A code of a newer server is kept as it is. */
 export function readError(error: unknown): CarillonError {
   const { code, message, retry, retryAfterMs, version } = isFields(error) ? error : {};
-  return new CarillonError(isText(code) ? (code as ErrorCode) : "bad_message", String(message), {
+  return CarillonError.fromWire({
+    code: isText(code) ? code : "bad_message",
+    message: String(message),
     retry: retry === true,
-    ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}),
-    ...(typeof version === "number" ? { version } : {}),
+    ...(typeof retryAfterMs === "number" && { retryAfterMs }),
+    ...(typeof version === "number" && { version }),
   });
 }

@@ -1,5 +1,4 @@
 import { CarillonError, type SetResult } from "@carillon/protocol";
-import { backoffMs } from "./backoff.ts";
 import { isText } from "./fields.ts";
 import type { Answer, Link } from "./link.ts";
 import type { Payload } from "./payload.ts";
@@ -14,10 +13,10 @@ export interface OwnEntriesHost {
   link(): Link | null;
   /** True if the channel is followed and shows the entry as ours. */
   isOwned(channel: string, key: string): boolean;
-  /** Id of the instance, once known. */
-  instance(): string | null;
+  /** True for the id that the instance has. */
+  isSelf(instance: string): boolean;
   /** Takes the error of an entry that could not be set again and that nobody waits for. */
-  failed(error: CarillonError): void;
+  fail(error: CarillonError): void;
 }
 
 /** A wish for one key: the value that it should have, or that it should end. */
@@ -44,22 +43,17 @@ interface Slot {
 
 /** Most keys that one client wishes for, and most callers that wait for one of them. */
 const WISHES_MAX = 1000;
-/** Attempts at an entry that is still held by an earlier instance. */
-const REENTRIES_MAX = 6;
-
 /**
  * What this instance wants its entries to be: the last wish for each channel and key. Only the last counts, so a wish
  * that could not be sent is replaced by the next, not queued. What ends with the instance (presence, cursors, typing
  * marks) is wished for again on every new connection, and so comes back by itself.
  */
 export class OwnEntries {
-  readonly #ports: ClientPorts;
   readonly #host: OwnEntriesHost;
   readonly #timers: TimerSet;
   readonly #slots = new Map<string, Slot>();
 
   constructor(ports: ClientPorts, host: OwnEntriesHost) {
-    this.#ports = ports;
     this.#host = host;
     this.#timers = new TimerSet(ports);
   }
@@ -74,7 +68,7 @@ export class OwnEntries {
     const isFull = this.#slots.size > WISHES_MAX;
     if (isFull) this.#slots.delete(id);
     // Without a connection, callers must not pile up behind a cursor that moves on.
-    if (isFull || slot.waiting.length > WISHES_MAX) slot.waiting.shift()?.(new CarillonError("queue_full", "Too many wait."));
+    if (isFull || slot.waiting.length > WISHES_MAX) slot.waiting.shift()?.(new CarillonError("queue_full", `Expected ${WISHES_MAX} at most.`));
     if (!isFull) this.#send(id, slot);
   }
 
@@ -101,7 +95,7 @@ export class OwnEntries {
 
   /** An entry ended by other means (TTL, the server, another user): it must not come back. */
   removed(channel: string, key: string, version: number): void {
-    const id = idOf(channel, key === this.#host.instance() ? null : key);
+    const id = idOf(channel, this.#host.isSelf(key) ? null : key);
     const slot = this.#slots.get(id);
     // An older version: that was the entry of before the absence, and ours stands after it.
     if (slot && slot.version !== null && slot.version < version) this.#slots.delete(id);
@@ -116,27 +110,20 @@ export class OwnEntries {
     const waiting = slot.waiting.splice(0);
     slot.version = null;
     this.#timers.clear(id);
-    const command = { cmd: payload ? "set" : "remove", channel, ...(key === null ? {} : { key }) };
-    link.request(command, payload, (answer) => {
+    link.request(setCommand(channel, key, payload), payload, (answer) => {
       const isNewest = serial === slot.serial && this.#slots.get(id) === slot;
-      if (!answer || (isNewest && answer instanceof CarillonError && mayPass(answer, slot, waiting))) {
+      if (!answer || (isNewest && answer instanceof CarillonError && answer.retry)) {
         // They wait for the next attempt, unless the client has given up.
         if (this.#slots.get(id) === slot) slot.waiting.unshift(...waiting);
-        else settleAll(waiting, new CarillonError("aborted", "Another end came first."));
-        if (answer) this.#retry(id, slot, answer);
+        else settleAll(waiting, new CarillonError("aborted", "Replaced."));
+        if (answer) this.#timers.retry(id, slot.attempt++, answer.retryAfterMs, () => this.#send(id, slot));
         return;
       }
       const outcome = readOutcome(answer);
       if (isNewest) this.#decided(id, slot, outcome);
-      if (outcome instanceof CarillonError && !waiting.length) this.#host.failed(outcome);
+      if (outcome instanceof CarillonError && !waiting.length) this.#host.fail(outcome);
       settleAll(waiting, outcome);
     });
-  }
-
-  #retry(id: string, slot: Slot, answer: Answer): void {
-    const leastMs = answer instanceof CarillonError ? (answer.retryAfterMs ?? 0) : 0;
-    const delayMs = Math.max(leastMs, backoffMs(slot.attempt++, this.#ports.random()));
-    this.#timers.set(id, delayMs, () => this.#send(id, slot));
   }
 
   #decided(id: string, slot: Slot, outcome: SetResult | CarillonError): void {
@@ -154,9 +141,9 @@ export function readOutcome(answer: Exclude<Answer, null>): SetResult | Carillon
   return isText(pos) ? { pos, version: Number(version) } : new CarillonError("bad_message", "Expected pos and version.");
 }
 
-/** As a new instance the client may find its own entry of before, which ends after the grace. */
-function mayPass({ retry, code }: CarillonError, { attempt }: Slot, waiting: readonly WasSet[]): boolean {
-  return retry || (code === "not_owner" && !waiting.length && attempt < REENTRIES_MAX);
+/** A `set`, or a `remove` if there is no payload. */
+export function setCommand(channel: string, key: string | null, payload: Payload | null): object {
+  return { cmd: payload ? "set" : "remove", channel, key: key ?? undefined };
 }
 
 function idOf(channel: string, key: string | null): string {

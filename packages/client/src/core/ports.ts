@@ -23,9 +23,18 @@ export interface Socket {
 
 /**
  * What befalls the page. `online` and `offline` are the network's, `visible` a tab that came to the front, `pagehide`
- * and `freeze` a page that is suspended (page cache), `pageshow` one that runs again, `unload` one that ends for good.
+ * and `freeze` a page that is suspended (page cache, sleeping tab), `pageshow` and `resume` one that runs again,
+ * `unload` one that ends for good.
  */
-export type EnvironmentEvent = "online" | "offline" | "visible" | "pageshow" | "pagehide" | "freeze" | "unload";
+export type EnvironmentEvent =
+  | "online"
+  | "offline"
+  | "visible"
+  | "pagehide"
+  | "pageshow"
+  | "freeze"
+  | "resume"
+  | "unload";
 
 /** Everything that the machines need from outside. */
 export interface ClientPorts {

@@ -1,10 +1,10 @@
-import { CarillonError, type ConnectResult, type PublishResult } from "@carillon/protocol";
-import { backoffMs } from "./backoff.ts";
+import { CarillonError, type PublishResult } from "@carillon/protocol";
 import { isText } from "./fields.ts";
 import type { Answer, Link } from "./link.ts";
 import { byteLength, type Payload } from "./payload.ts";
 import type { Cancel, ClientPorts } from "./ports.ts";
 import { TimerSet } from "./timer-set.ts";
+import type { Welcome } from "./welcome.ts";
 
 /** Takes the outcome of a publish or an amendment. */
 export type Published = (outcome: PublishResult | CarillonError) => void;
@@ -75,7 +75,7 @@ export class PublishQueue {
   readonly #lanes = new Map<string, Lane>();
   #count = 0;
   #bytes = 0;
-  #result: ConnectResult | null = null;
+  #welcome: Welcome | null = null;
   #connectedMs = 0;
 
   constructor(ports: ClientPorts, limits: PublishQueueLimits, host: PublishQueueHost) {
@@ -90,7 +90,7 @@ export class PublishQueue {
     const size = OVERHEAD_BYTES + byteLength(JSON.stringify(command) + payload.text) + (payload.body?.byteLength ?? 0);
     const { publicationsMax, bytesMax } = this.#limits;
     if (this.#count >= publicationsMax || this.#bytes + size > bytesMax) {
-      settle(new CarillonError("queue_full", `Expected at most ${publicationsMax} publications, ${bytesMax} bytes.`));
+      settle(new CarillonError("queue_full", `Expected ${publicationsMax} publications, ${bytesMax} bytes at most.`));
       return () => {};
     }
     const lane = this.#lanes.get(channel) ?? { channel, items: new Set(), inFlight: 0, isHeld: false, attempt: 0 };
@@ -109,13 +109,13 @@ export class PublishQueue {
     lane.items.add(item);
     this.#flush(lane);
     return () => {
-      if (!item.wasSent) this.#finish(lane, item, new CarillonError("aborted", "Given up before it was sent."));
+      if (!item.wasSent) this.#finish(lane, item, new CarillonError("aborted", "Given up."));
     };
   }
 
   /** A connection stands: everything that may go out goes out. */
-  connected(result: ConnectResult): void {
-    this.#result = result;
+  connected(welcome: Welcome): void {
+    this.#welcome = welcome;
     this.#connectedMs = this.#ports.now();
     for (const lane of this.#lanes.values()) this.#flush(lane);
   }
@@ -135,27 +135,27 @@ export class PublishQueue {
 
   #flush(lane: Lane): void {
     const link = this.#host.link();
-    if (!link || !this.#result || lane.isHeld) return;
+    if (!link || !this.#welcome || lane.isHeld) return;
     for (const item of lane.items) {
       if (item.isInFlight) continue;
-      if (!this.#isRemembered(item, this.#result)) this.#finish(lane, item, uncertain());
-      else this.#send(lane, item, link, this.#result);
+      if (!this.#isRemembered(item, this.#welcome)) this.#finish(lane, item, uncertain());
+      else this.#send(lane, item, link, this.#welcome);
     }
   }
 
   /** True if sending the item can't make it land twice. */
-  #isRemembered({ attempt }: Item, { idempotency, instance, time }: ConnectResult): boolean {
+  #isRemembered({ attempt }: Item, { epoch, windowMs, instance, time }: Welcome): boolean {
     if (!attempt) return true;
     // By both clocks: ours may stand still while the machine sleeps.
     const ageMs = Math.max(this.#ports.now() - attempt.sinceMs, time - attempt.at);
-    return attempt.epoch === idempotency.epoch && attempt.instance === instance && ageMs < idempotency.windowMs;
+    return attempt.epoch === epoch && attempt.instance === instance && ageMs < windowMs;
   }
 
-  #send(lane: Lane, item: Item, link: Link, { idempotency, instance, time }: ConnectResult): void {
+  #send(lane: Lane, item: Item, link: Link, { epoch, instance, time }: Welcome): void {
     const { attempt } = item;
     const nowMs = this.#ports.now();
     const at = Math.round(time + nowMs - this.#connectedMs);
-    item.attempt ??= { epoch: idempotency.epoch, instance, at, sinceMs: nowMs };
+    item.attempt ??= { epoch, instance, at, sinceMs: nowMs };
     item.wasSent = item.isInFlight = true;
     lane.inFlight++;
     const resend = attempt && { resend: { epoch: attempt.epoch, at: attempt.at } };
@@ -171,7 +171,7 @@ export class PublishQueue {
     if (!answer || !lane.items.has(item)) return;
     if (answer instanceof CarillonError && answer.retry) {
       if (wasFirst && NOT_TAKEN.includes(answer.code)) item.attempt = null;
-      this.#hold(lane, answer.retryAfterMs ?? 0);
+      this.#hold(lane, answer.retryAfterMs);
     } else {
       lane.attempt = 0;
       this.#finish(lane, item, readOutcome(answer));
@@ -179,11 +179,10 @@ export class PublishQueue {
     this.#release(lane);
   }
 
-  #hold(lane: Lane, leastMs: number): void {
+  #hold(lane: Lane, leastMs: number | undefined): void {
     lane.isHeld = true;
     if (this.#timers.has(lane.channel)) return;
-    const delayMs = Math.max(leastMs, backoffMs(lane.attempt++, this.#ports.random()));
-    this.#timers.set(lane.channel, delayMs, () => this.#release(lane));
+    this.#timers.retry(lane.channel, lane.attempt++, leastMs, () => this.#release(lane));
   }
 
   /**
@@ -195,7 +194,7 @@ export class PublishQueue {
     lane.isHeld = false;
     const [first] = lane.items;
     // The session takes nothing more until it has seen the failed one, which must not go out any more.
-    if (first && this.#result && !this.#isRemembered(first, this.#result)) this.#host.restart();
+    if (first && this.#welcome && !this.#isRemembered(first, this.#welcome)) this.#host.restart();
     else this.#flush(lane);
   }
 
@@ -218,5 +217,5 @@ function readOutcome(answer: Exclude<Answer, null>): PublishResult | CarillonErr
 }
 
 function uncertain(cause?: CarillonError): CarillonError {
-  return new CarillonError("uncertain", "Attempted, and it can't be known whether it was stored.", { cause });
+  return new CarillonError("uncertain", "It was sent, and may have been stored.", { cause });
 }

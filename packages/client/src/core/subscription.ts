@@ -1,9 +1,8 @@
 import { CarillonError, type ChannelKind, type GapReason, type Position } from "@carillon/protocol";
-import { backoffMs } from "./backoff.ts";
 import type { Emitter } from "./emitter.ts";
 import { Entries, type Change } from "./entries.ts";
 import { isFields, isText, type Fields } from "./fields.ts";
-import { BodyReader, readAmendment, readPublication, type Amendment, type Publication, type Tombstone } from "./items.ts";
+import { readAmendment, readPublication, takeFrom, type Amendment, type Publication, type Take, type Tombstone } from "./items.ts";
 import { readError, type Answer, type Link } from "./link.ts";
 import type { ClientPorts } from "./ports.ts";
 import { TimerSet } from "./timer-set.ts";
@@ -52,9 +51,9 @@ export interface SubscriptionHost {
   /** The link, once connected. */
   link(): Link | null;
   /** True for an id that this client has or had. */
-  isOwn(instance: string): boolean;
+  isOwn(instance: string | undefined): boolean;
   /** Takes an error that no listener of the channel took. */
-  failed(error: CarillonError): void;
+  fail(error: CarillonError): void;
   /** Entries ended, by keys and versions. */
   removed(channel: string, key: string, version: number): void;
 }
@@ -84,7 +83,6 @@ export class Subscription {
   isLive = false;
   readonly entries: Entries = new Entries();
   readonly #host: SubscriptionHost;
-  readonly #ports: ClientPorts;
   readonly #timers: TimerSet;
   #options: SubscribeOptions = {};
   /** Names the newest subscribe command or end; an answer to an older one is stale. */
@@ -100,7 +98,6 @@ export class Subscription {
     this.channel = channel;
     this.events = events;
     this.#host = host;
-    this.#ports = ports;
     this.#timers = new TimerSet(ports);
   }
 
@@ -135,8 +132,7 @@ export class Subscription {
   flush(link: Link | null): void {
     if (!link || this.#isSent || this.state !== "subscribing" || this.#timers.has("retry")) return;
     const { channel, position } = this;
-    const { history } = this.#options;
-    const start = position !== null ? { position } : history === undefined ? {} : { history };
+    const start = position === null ? { history: this.#options.history } : { position };
     const serial = ++this.#serial;
     this.#isSent = true;
     link.request({ cmd: "subscribe", channel, ...start }, null, (answer) => {
@@ -208,20 +204,19 @@ export class Subscription {
       this.#failed(error);
       return;
     }
-    this.#retry(error.retryAfterMs ?? 0);
+    this.#retry(error.retryAfterMs);
     this.#failed(error);
     if (this.state === "subscribed") this.#change("subscribing");
   }
 
-  #retry(leastMs: number): void {
-    const delayMs = Math.max(leastMs, backoffMs(this.#attempt++, this.#ports.random()));
-    this.#timers.set("retry", delayMs, () => this.flush(this.#host.link()));
+  #retry(leastMs?: number): void {
+    this.#timers.retry("retry", this.#attempt++, leastMs, () => this.flush(this.#host.link()));
   }
 
   /** Starts again from the position. The first time at once; a server that never fits is asked more and more rarely. */
   #resync(): void {
     this.#leave();
-    if (this.#attempt) this.#retry(0);
+    if (this.#attempt) this.#retry();
     else this.#attempt = 1;
     this.#change("subscribing");
     this.flush(this.#host.link());
@@ -259,7 +254,7 @@ export class Subscription {
   }
 
   #failed(error: CarillonError): void {
-    if (!this.events.emit("error", error)) this.#host.failed(error);
+    if (!this.events.emit("error", error)) this.#host.fail(error);
   }
 
   // --- delivering ---
@@ -272,11 +267,11 @@ export class Subscription {
       return;
     }
     this.#attempt = 0;
-    const reader = new BodyReader(body);
-    if (this.kind === "log") this.#deliver(items, reader, pos);
+    const take = takeFrom(body);
+    if (this.kind === "log") this.#deliver(items, take, pos);
     else {
       if (isReset) this.entries.reset();
-      const changes = this.entries.apply(items, reader);
+      const changes = this.entries.apply(items, take);
       this.position = pos;
       // A live channel that begins anew gets no `live` push, which would end its snapshot.
       if (this.isLive) changes.push(...this.entries.settle());
@@ -284,9 +279,9 @@ export class Subscription {
     }
   }
 
-  #deliver(items: readonly unknown[], reader: BodyReader, pos: Position): void {
+  #deliver(items: readonly unknown[], take: Take, pos: Position): void {
     // All is read before the first is delivered: if one can't be, the page comes again, and nothing of it twice.
-    const emits = items.map((item) => this.#read(item, reader));
+    const emits = items.map((item) => this.#read(item, take));
     const life = this.#life;
     if (!emits.length) this.position = pos;
     for (const [index, emit] of emits.entries()) {
@@ -298,13 +293,13 @@ export class Subscription {
     }
   }
 
-  #read(item: unknown, reader: BodyReader): () => void {
+  #read(item: unknown, take: Take): () => void {
     const { events } = this;
     if (isFields(item) && isText(item["amend"])) {
-      const amendment = readAmendment(item["amend"], item, reader);
+      const amendment = readAmendment(item["amend"], item, take);
       return () => events.emit("amend", amendment);
     }
-    const publication = readPublication(item, reader);
+    const publication = readPublication(item, take);
     return () => {
       if (publication?.erased) events.emit("tombstone", publication);
       else if (publication && !this.#isEcho(publication)) events.emit("publication", publication);
@@ -312,7 +307,7 @@ export class Subscription {
   }
 
   #isEcho({ publisher }: Publication): boolean {
-    return this.#options.echo === false && publisher !== undefined && this.#host.isOwn(publisher.instance);
+    return this.#options.echo === false && this.#host.isOwn(publisher?.instance);
   }
 
   #changed(changes: readonly Change[]): void {

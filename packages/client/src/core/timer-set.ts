@@ -1,3 +1,4 @@
+import { backoffMs } from "./backoff.ts";
 import type { Cancel, ClientPorts } from "./ports.ts";
 
 /** Named timers of one machine, at most one of each name, so that all of them can die with a state. */
@@ -17,6 +18,11 @@ export class TimerSet {
       fire();
     });
     this.#pending.set(name, cancel);
+  }
+
+  /** Starts the timer `name` by the backoff: for attempt number `attempt`, and not before `leastMs`. */
+  retry(name: string, attempt: number, leastMs: number | undefined, fire: () => void): void {
+    this.set(name, Math.max(leastMs ?? 0, backoffMs(attempt, this.#ports.random())), fire);
   }
 
   /** True while the timer `name` runs. */

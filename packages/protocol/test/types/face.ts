@@ -31,20 +31,20 @@ export type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T exte
 /** Compiles only for `true`. */
 export declare function expectType<T extends true>(): T;
 
-export interface LogChannel<S extends LogSpec> {
+interface LogChannel<S extends LogSpec> {
   on(event: "publication", listener: (publication: { data: PayloadOutput<S>; at: number }) => void): () => void;
   publish(data: PayloadInput<S>): Promise<void>;
   readonly presence: undefined extends S["presence"] ? undefined : Presence<S>;
 }
-export interface Presence<S extends LogSpec> {
+interface Presence<S extends LogSpec> {
   enter(info: PresenceInput<S>): Promise<void>;
   on(event: "change", listener: (members: readonly { info: PresenceOutput<S> }[]) => void): () => void;
 }
-export interface StateChannel<S extends StateSpec> {
+interface StateChannel<S extends StateSpec> {
   set(key: string, value: PayloadInput<S>): Promise<void>;
   readonly entries: ReadonlyMap<string, PayloadOutput<S>>;
 }
-export type ChannelOf<S extends ChannelSpec> = S extends LogSpec
+type ChannelOf<S extends ChannelSpec> = S extends LogSpec
   ? LogChannel<S>
   : S extends StateSpec
     ? StateChannel<S>

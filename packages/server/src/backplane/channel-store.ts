@@ -1,5 +1,5 @@
 import type { ChannelKind, GapReason, Position, Publisher, Resend } from "@carillon/protocol";
-import type { ChannelRecord, Payload, PublicationRecord, StateRecord } from "./records.ts";
+import type { ChannelRecord, EntryRecord, Payload, PublicationRecord } from "./records.ts";
 
 /**
  * The seam between a node and the store that its channels live in. Everything is callback style: the node is a
@@ -145,7 +145,7 @@ export interface HistoryPage {
 /** All entries of a state channel at one moment, oldest version first. */
 export interface Snapshot {
   readonly pos: Position;
-  readonly records: readonly StateRecord[];
+  readonly records: readonly EntryRecord[];
 }
 
 /** What a store answers: a value, or why not. */

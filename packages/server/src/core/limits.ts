@@ -33,7 +33,7 @@ export interface Limits {
   readonly outboxBytes: number;
   /** A reader that takes not one byte for this long, while bytes wait for it, is closed with `slow`. */
   readonly stallTimeoutMs: number;
-  /** Time between heartbeats. Under the 30 s and 60 s idle time-outs of common proxies. */
+  /** Time between heartbeats: a dead peer is noticed within 15 s, and no common proxy thinks the connection idle. */
   readonly heartbeatMs: number;
   /** Items in a page of recovery or history. */
   readonly pageItems: number;
@@ -84,7 +84,7 @@ export const DEFAULT_LIMITS: Limits = {
   errorsPerMinute: 1_000,
   outboxBytes: 262_144,
   stallTimeoutMs: 30_000,
-  heartbeatMs: 25_000,
+  heartbeatMs: 10_000,
   pageItems: 300,
   pageBytes: 65_536,
   stateEntries: 10_000,

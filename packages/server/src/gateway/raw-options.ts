@@ -32,21 +32,26 @@ export interface RawHandlerRoute {
 }
 
 /**
- * A path that is bound to a log channel: what a peer sends is published, what is published is sent to it. `json`: parsed
- * and validated, only `data` goes out. `text` and `bytes`: as it came.
+ * A path that is bound to a log channel: what a peer sends is published, what is published is sent to it, to the sender
+ * as well. Whatever the format, it passes the channel's schema.
  */
 export interface RawChannelRoute {
   /** Name of a log channel of the contract. */
   readonly channel: string;
-  readonly format: "json" | "text" | "bytes";
+  /**
+   * `json`: text frames hold JSON, and only a publication's data goes out. `text`, `bytes`: strings in text frames,
+   * bytes in binary frames. `any`: either of the two, as it came. A frame of another form closes the connection.
+   */
+  readonly format: RawFormat;
   /** What an anonymous peer may do. Default: nothing, so one of the two must be given to be of use. */
   readonly subscribe?: boolean;
   readonly publish?: boolean;
-  /** A peer does not get what it published itself. Default false: it does. */
-  readonly excludeSender?: boolean;
   readonly origins?: readonly string[] | "any";
   readonly messageBytes?: number;
 }
+
+/** What the frames of a raw endpoint hold. */
+export type RawFormat = "json" | "text" | "bytes" | "any";
 
 /** Raw endpoints by path. */
 export type RawRoutes = Readonly<Record<string, RawHandlerRoute | RawChannelRoute>>;

@@ -1,5 +1,6 @@
 import type { CarillonError, ErrorCode, Push } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
+import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { Connection } from "./connection.ts";
@@ -42,8 +43,10 @@ export interface CommandContext {
   createSubscription(target: Target): Subscription;
   /** Remembers that the instance may own entries in the target, so that they end with it. */
   holdEntries(target: Target): void;
-  /** Starts the lifetime anew; null: no end. */
-  setLifetime(lifetimeMs: number | null): void;
+  /** Names the stored credentials of the session. */
+  receipt(): AdmissionReceipt;
+  /** A new ticket was taken: its user's claims and its lifetime are in force from now on. */
+  refreshed(refreshed: Refreshed): void;
   push(message: Push): void;
 }
 

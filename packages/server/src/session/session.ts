@@ -1,7 +1,7 @@
 import { CarillonError, CLOSE_CODES, type CloseName, type Decoded, type Push, type ServerMessage } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
 import type { Timer } from "../core/ports.ts";
-import type { Admitted } from "../policy/admission.ts";
+import type { Admitted, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import { Answer, type AnswerSink } from "./answer.ts";
@@ -36,11 +36,12 @@ export class Session
   readonly connection: Connection;
   readonly host: SessionHost;
   readonly outbox: Outbox;
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions: Map<string, Subscription> = new Map();
   #state: SessionState = "opened";
   #admitted: Admitted | null = null;
   #context: CommandContext | null = null;
   #isConfirmed = false;
+  #renewedAt = 0;
   #grants: GrantCache | null = null;
   #lifetime: Timer | null = null;
   #commandsInFlight = 0;
@@ -225,11 +226,7 @@ export class Session
 
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
-    const publisher = { user: admitted.user.id, instance: admitted.instance };
-    const identity: Identity = { user: admitted.user, instance: admitted.instance, publisher };
-    this.#admitted = admitted;
-    this.#grants = new GrantCache(identity, host.hooks, host.limits.grantsPerSession);
-    this.#context = this.#commandContext(identity);
+    this.#identify(admitted);
     const refusal = host.opened(this, admitted);
     if (refusal !== null) {
       this.#context = null;
@@ -238,6 +235,7 @@ export class Session
       return this.#refuse(refusal, answer);
     }
     this.#state = "open";
+    this.#renewedAt = host.ports.monotonicMs();
     this.#connectTimeout.cancel();
     this.connection.opened();
     this.#setLifetime(admitted.lifetimeMs);
@@ -245,7 +243,22 @@ export class Session
     host.greet(this);
   }
 
-  #commandContext(identity: Identity): CommandContext {
+  #refreshed({ user, lifetimeMs, receipt }: Refreshed): void {
+    if (this.#admitted === null || this.#state !== "open") return;
+    // Grants are asked for again, since they may depend on claims that have changed.
+    this.#identify({ ...this.#admitted, user, lifetimeMs, receipt });
+    this.#setLifetime(lifetimeMs);
+  }
+
+  #identify(admitted: Admitted): void {
+    const publisher = { user: admitted.user.id, instance: admitted.instance };
+    const identity: Identity = { user: admitted.user, instance: admitted.instance, publisher };
+    this.#admitted = admitted;
+    this.#grants = new GrantCache(identity, this.host.hooks, this.host.limits.grantsPerSession);
+    this.#context = this.#commandContext(identity, admitted);
+  }
+
+  #commandContext(identity: Identity, admitted: Admitted): CommandContext {
     return {
       id: this.id,
       identity,
@@ -258,7 +271,8 @@ export class Session
       grant: (target, done: (grant: ResolvedGrant | CarillonError) => void) => this.#grants?.get(target, done),
       createSubscription: (target) => this.#createSubscription(target),
       holdEntries: (target) => this.#held.set(target.name, target),
-      setLifetime: (lifetimeMs) => this.#setLifetime(lifetimeMs),
+      receipt: () => admitted.receipt,
+      refreshed: (refreshed) => this.#refreshed(refreshed),
       push: (message) => this.push(message),
     };
   }
@@ -290,8 +304,12 @@ export class Session
 
   #pong(): void {
     if (this.#admitted === null) return;
-    if (!this.#isConfirmed) this.host.admission.confirmed(this.#admitted.receipt);
+    const { admission, limits, ports } = this.host;
+    if (!this.#isConfirmed) admission.confirmed(this.#admitted.receipt);
     this.#isConfirmed = true;
+    if (ports.monotonicMs() - this.#renewedAt < limits.resumeTtlMs / 4) return;
+    this.#renewedAt = ports.monotonicMs();
+    admission.renew(this.#admitted.receipt, () => this.end(CLOSE_CODES.revoked.code, CLOSE_CODES.revoked.text, true));
   }
 
   #setLifetime(lifetimeMs: number | null): void {

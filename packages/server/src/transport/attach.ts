@@ -6,7 +6,15 @@ import type { Logger } from "../core/logger.ts";
 import type { Ports } from "../core/ports.ts";
 import type { Connection, ConnectionEvents } from "../session/connection.ts";
 import { remoteAddressOf } from "./remote-address.ts";
-import { NOT_FOUND, NO_ROOM, answerRefusal, originOf, refuseUpgrade, type Refusal, type UpgradeDemands } from "./upgrade.ts";
+import {
+  NOT_FOUND,
+  NO_ROOM,
+  answerRefusal,
+  originOf,
+  refuseUpgrade,
+  type Refusal,
+  type UpgradeDemands,
+} from "./upgrade.ts";
 import type { WebSocketLimits } from "./websocket-connection.ts";
 import { WebSocketAcceptor } from "./websocket.ts";
 

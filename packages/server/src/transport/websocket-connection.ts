@@ -94,7 +94,9 @@ export class WebSocketConnection implements Connection {
     this.#ws.on("ping", () => this.#receivedControl());
     this.#ws.on("pong", () => this.#receivedControl());
     // The parser closes with the right code by itself, and a broken socket ends in `close`.
-    this.#ws.on("error", (error) => logger.debug("The WebSocket failed.", { connection: this.id, reason: error.message }));
+    this.#ws.on("error", (error) =>
+      logger.debug("The WebSocket failed.", { connection: this.id, reason: error.message }),
+    );
     this.#ws.on("close", (code) => this.#closed(code));
   }
 

@@ -29,7 +29,7 @@ export interface CheckedUpgrade {
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** `closeTimeout` is an option of ws 8.23 that its types do not have yet. */
-interface Options extends ServerOptions<typeof WebSocket, typeof IncomingMessage> {
+interface Options extends ServerOptions {
   readonly closeTimeout: number;
   readonly maxPendingAutoPongs: number;
 }
@@ -80,7 +80,9 @@ export class WebSocketAcceptor {
       } catch (error) {
         // Without a listener, an error of the socket would end the process.
         ws.on("error", () => {});
-        logger.error("Accepting a connection failed.", { reason: error instanceof Error ? error.stack : String(error) });
+        logger.error("Accepting a connection failed.", {
+          reason: error instanceof Error ? error.stack : String(error),
+        });
         connection.terminate();
       }
     });

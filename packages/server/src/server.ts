@@ -1,0 +1,217 @@
+import {
+  CarillonError,
+  DefinitionError,
+  parseDuration,
+  SUBPROTOCOL,
+  validate,
+  type Contract,
+} from "@carillon/protocol";
+import type { Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { OpenBackplane } from "./backplane/backplane.ts";
+import { memory } from "./backplane/memory.ts";
+import { NO_FAULTS, type Faults } from "./core/faults.ts";
+import { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
+import type { Logger } from "./core/logger.ts";
+import type { Metrics } from "./core/metrics.ts";
+import type { Ports } from "./core/ports.ts";
+import { ApplicationApi } from "./face/application-api.ts";
+import { Drain } from "./face/drain.ts";
+import { applicationHooks } from "./face/hooks.ts";
+import type { CarillonOptions, TicketRequest, UserSchema } from "./face/options.ts";
+import { RawGateway } from "./gateway/raw-gateway.ts";
+import type { RawChannelRoute, RawHandlerRoute } from "./gateway/raw-options.ts";
+import { Node } from "./node.ts";
+import { ConnectionQuota } from "./policy/connection-quota.ts";
+import { OriginList } from "./policy/origins.ts";
+import { Targets } from "./policy/target.ts";
+import { Tickets } from "./policy/tickets.ts";
+import { attachUpgrades, type UpgradeRoute } from "./transport/attach.ts";
+import { systemPorts } from "./transport/clock.ts";
+import { consoleLogger } from "./transport/console-logger.ts";
+
+/** Issues and revokes what lets users in. */
+export interface TicketDesk<U extends UserSchema> {
+  /** A ticket for a user whom the application knows. Rejects with a `CarillonError`, `invalid_data` for a wrong user. */
+  issue(request: TicketRequest<U>): Promise<string>;
+  /** Refuses every ticket and credential that the user has, and ends the user's sessions, on every node. */
+  revoke(userId: string): Promise<void>;
+}
+
+/** How {@link Carillon.close} goes about it. */
+export interface CloseOptions {
+  /** Clients are told to leave spread over this time, in milliseconds. Default 0: at once. */
+  readonly drainMs?: number;
+}
+
+/** A realtime server: the application's face to one node. */
+export class Carillon<C extends Contract, U extends UserSchema> extends ApplicationApi<C> {
+  readonly tickets: TicketDesk<U>;
+  /** What the node counts; see {@link Metrics}. */
+  readonly metrics: Metrics;
+  readonly #node: Node;
+  readonly #options: CarillonOptions<C, U>;
+  readonly #logger: Logger;
+  readonly #ports: Ports;
+  readonly #limits: Limits;
+  readonly #origins: OriginList;
+  readonly #quota: ConnectionQuota;
+  readonly #gateway: RawGateway;
+  readonly #detachments: (() => void)[] = [];
+  readonly #ready: Promise<OpenBackplane>;
+  readonly #drain: Drain;
+  #tickets: Tickets | null = null;
+
+  /** Use {@link createCarillon}; `faults` are for controls alone. */
+  constructor(options: CarillonOptions<C, U>, faults: Faults = NO_FAULTS) {
+    const ports = options.ports ?? systemPorts();
+    const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const logger = options.logger ?? consoleLogger();
+    const hooks = applicationHooks({ options, ports, limits, logger });
+    const { contract } = options;
+    const targets = new Targets(contract);
+    const node = new Node({ ports, limits, logger, faults, targets, contractVersion: contract.version, hooks });
+    super(node);
+    for (const name of Object.keys(contract.calls)) {
+      if (options.calls === undefined || !(name in options.calls)) throw new DefinitionError(`Call ${name}: expected a handler in calls.`);
+    }
+    this.#node = node;
+    this.#options = options;
+    this.#logger = logger;
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#origins = new OriginList(options.origins ?? []);
+    this.#quota = new ConnectionQuota(limits);
+    this.#gateway = new RawGateway(node);
+    this.#drain = new Drain(node);
+    for (const [path, route] of Object.entries(options.raw ?? {})) this.#gateway.check(path, route);
+    this.metrics = node.metrics;
+    this.tickets = { issue: (request) => this.#issue(request), revoke: (userId) => this.#revoke(userId) };
+    this.#ready = this.#open(faults);
+    // Whoever waits for ready() gets the error; whoever doesn't must not be ended by it as an unhandled rejection.
+    this.#ready.catch((error: unknown) => logger.error("The backplane can't be opened.", { error: String(error) }));
+  }
+
+  /** Resolves once the backplane is open and connections are served; rejects with the sentence that says why not. */
+  async ready(): Promise<void> {
+    await this.#ready;
+  }
+
+  /**
+   * Serves WebSockets on the paths of this server, beside whatever else listens on the HTTP server; other paths are left
+   * alone. Until the backplane is open, upgrades are answered 503. Returns the removal; connections outlive it.
+   */
+  attach(server: HttpServer | HttpsServer): () => void {
+    const routes = new Map<string, UpgradeRoute>();
+    const { path = "/realtime", raw = {}, trustProxy = 0 } = this.#options;
+    routes.set(path, this.#realtimeRoute());
+    for (const [rawPath, route] of Object.entries(raw)) routes.set(rawPath, this.#rawRoute(route));
+    const detach = attachUpgrades(server, { routes, ports: this.#ports, logger: this.#logger, trustProxyHops: trustProxy });
+    this.#detachments.push(detach);
+    return detach;
+  }
+
+  /**
+   * Leaves: accepts nothing more, tells clients to reconnect elsewhere spread over `drainMs`, then ends what is left and
+   * closes the backplane. What was acknowledged stays acknowledged. The HTTP server is the application's to close.
+   */
+  async close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
+    await this.#drain.run(drainMs);
+    for (const detach of this.#detachments.splice(0)) detach();
+    this.#node.close();
+    const backplane = await this.#ready.catch(() => null);
+    if (backplane !== null) await new Promise<void>((resolve) => backplane.close(resolve));
+  }
+
+  #open(faults: Faults): Promise<OpenBackplane> {
+    const node = this.#node;
+    const context = {
+      ports: this.#ports,
+      limits: this.#limits,
+      logger: this.#logger,
+      faults,
+      sink: node,
+      onControl: (message: Parameters<Node["onControl"]>[0]) => node.onControl(message),
+    };
+    return new Promise((resolve, reject) => {
+      (this.#options.backplane ?? memory()).open(context, (opened) => {
+        if (opened instanceof Error) return reject(opened);
+        this.#tickets = new Tickets(opened.tickets, this.#ports, this.#limits);
+        node.open(opened, this.#tickets);
+        resolve(opened);
+      });
+    });
+  }
+
+  #realtimeRoute(): UpgradeRoute {
+    const { messageBytes, fragmentsPerMessage, unauthenticatedBytes } = this.#limits;
+    return {
+      protocols: [SUBPROTOCOL],
+      allowsOrigin: (origin) => this.#origins.allows(origin),
+      isDraining: () => this.#drain.isDraining || !this.#node.isOpen,
+      limits: { messageBytes, fragmentsPerMessage, unauthenticatedBytes, tooLargeCode: 4503 },
+      reserve: (remoteAddress) => this.#quota.reserve(remoteAddress),
+      accept: (connection) => this.#node.accept(connection),
+    };
+  }
+
+  #rawRoute(route: RawHandlerRoute | RawChannelRoute): UpgradeRoute {
+    const { fragmentsPerMessage } = this.#limits;
+    const messageBytes = route.messageBytes ?? this.#limits.messageBytes;
+    const origins = route.origins === undefined ? this.#origins : route.origins === "any" ? null : new OriginList(route.origins);
+    return {
+      protocols: null,
+      allowsOrigin: (origin) => origins === null || origins.allows(origin),
+      isDraining: () => this.#drain.isDraining || !this.#node.isOpen,
+      // A message of 16 MiB may well come in fragments of 128 bytes; their number is bounded by the message's size.
+      limits: {
+        messageBytes,
+        fragmentsPerMessage: Math.max(fragmentsPerMessage, Math.ceil(messageBytes / 128)),
+        unauthenticatedBytes: messageBytes,
+        tooLargeCode: 1009,
+      },
+      reserve: (remoteAddress) => this.#quota.reserve(remoteAddress),
+      accept: (connection, { path, query }) => {
+        // Path and query were written by the peer; the host is not looked at, so that it can't matter.
+        const url = new URL(`ws://localhost${path}?${query}`);
+        return this.#gateway.accept(connection, route, url);
+      },
+    };
+  }
+
+  async #issue({ user, ip, origin, ttl, lifetime }: TicketRequest<U>): Promise<string> {
+    await this.#ready;
+    const valid = await validate(this.#options.user, user);
+    if (!valid.ok) throw new CarillonError("invalid_data", `The user of a ticket: ${valid.problem}`);
+    const request = {
+      user: valid.value,
+      ip: ip ?? null,
+      origin: origin ?? null,
+      lifetimeMs: lifetime === undefined ? null : parseDuration(lifetime, "lifetime"),
+      ...(ttl === undefined ? {} : { ttlMs: parseDuration(ttl, "ttl") }),
+    };
+    return new Promise((resolve, reject) => {
+      this.#tickets?.issue(request, (result) => (result instanceof CarillonError ? reject(result) : resolve(result.ticket)));
+    });
+  }
+
+  async #revoke(userId: string): Promise<void> {
+    await this.#ready;
+    await new Promise<void>((resolve, reject) => {
+      this.#tickets?.revoke(userId, (result) => (result instanceof CarillonError ? reject(result) : resolve()));
+    });
+    this.#node.revoke(userId);
+  }
+}
+
+/**
+ * Makes a realtime server from a contract and the application's rules. Throws a `DefinitionError` for options that can't
+ * work. It serves nothing until it is attached to an HTTP server.
+ *
+ * @example
+ * const carillon = createCarillon({ contract, user, authorize: { "chat:{room}": ({ user }) => ({ subscribe: true }) } });
+ * carillon.attach(httpServer);
+ */
+export function createCarillon<const C extends Contract, U extends UserSchema>(options: CarillonOptions<C, U>): Carillon<C, U> {
+  return new Carillon(options);
+}
