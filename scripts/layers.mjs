@@ -45,7 +45,7 @@ const LAYERS = [
   {
     path: `${SERVER}/session`,
     imports: server("core", "policy"),
-    types: server("hub"),
+    types: server("backplane", "hub"),
     packages: [PROTOCOL],
     isSynchronous: true,
   },
@@ -57,9 +57,16 @@ const LAYERS = [
   },
   {
     path: `${SERVER}/gateway`,
-    imports: server("core", "session", "transport"),
-    types: server("node.ts"),
-    packages: [PROTOCOL, "ws", "node:"],
+    imports: server("core", "session"),
+    types: server("backplane", "hub", "policy"),
+    packages: [PROTOCOL, "node:"],
+  },
+  {
+    // What an application holds in its hands: promises and views over a node.
+    path: `${SERVER}/face`,
+    imports: server("core", "policy", "node.ts"),
+    types: server("backplane", "gateway", "session"),
+    packages: [PROTOCOL],
   },
   {
     path: `${SERVER}/node.ts`,
@@ -70,7 +77,7 @@ const LAYERS = [
   {
     // server.ts, the composition root, and the entries that re-export it.
     path: SERVER,
-    imports: server("core", "backplane", "hub", "policy", "session", "transport", "gateway", "node.ts"),
+    imports: server("core", "backplane", "hub", "policy", "session", "transport", "gateway", "face", "node.ts"),
     packages: [PROTOCOL, "ws", "node:"],
     isFlat: true,
   },

@@ -1,4 +1,4 @@
-import { CarillonError, type Contract } from "@carillon/protocol";
+import type { Contract } from "@carillon/protocol";
 import { ClientHandle } from "./client.ts";
 import { Instance } from "./core/instance.ts";
 import type { ClientPorts } from "./core/ports.ts";
@@ -25,7 +25,7 @@ export const SDK = "carillon-js/0.1.0";
 
 /**
  * Makes a client of contract `C` and starts to connect. It comes back by itself after everything but a `disconnect`, a
- * close code that says stop, three refused tickets in a row, and a ticket supplier that throws a {@link CarillonError}
+ * close code that says stop, three refused tickets in a row, and a ticket supplier that throws a `CarillonError`
  * with `retry: false`. Throws when the URL is malformed or the runtime has no WebSocket.
  *
  * @example

@@ -11,9 +11,9 @@ export type IterationValue = Publication | readonly Change[];
 
 /** What a loop listens to. */
 export interface IterationSink {
-  push(value: IterationValue): void;
+  readonly push: (value: IterationValue) => void;
   /** Ends the loop after what is buffered, with `error` if there is one. */
-  end(error: CarillonError | undefined): void;
+  readonly end: (error: CarillonError | undefined) => void;
 }
 
 /**
@@ -25,11 +25,11 @@ export async function* iterate(listen: (sink: IterationSink) => readonly Cancel[
   const buffer: IterationValue[] = [];
   let isOver = false;
   let error: CarillonError | undefined;
-  let wake = (): void => {};
+  let wake: Cancel | null = null;
   const end = (cause: CarillonError | undefined): void => {
     if (!isOver) error = cause;
     isOver = true;
-    wake();
+    wake?.();
   };
   const push = (value: IterationValue): void => {
     const last = buffer.at(-1);
@@ -37,7 +37,7 @@ export async function* iterate(listen: (sink: IterationSink) => readonly Cancel[
     if (last && !("id" in last) && !("id" in value)) buffer[0] = merge(last, value);
     else if (buffer.length < BUFFER_MAX) buffer.push(value);
     else end(new CarillonError("overloaded", `The loop fell ${BUFFER_MAX} publications behind.`));
-    wake();
+    wake?.();
   };
   const removals = listen({ push, end });
   try {

@@ -33,13 +33,8 @@ export class CarillonError extends Error {
 
   /** The error that a reply carries. An unknown code is kept: the other end may be newer. */
   static fromWire(error: WireError): CarillonError {
-    const options: CarillonErrorOptions = {
-      retry: error.retry,
-      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-      ...(error.version === undefined ? {} : { version: error.version }),
-    };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other end may be newer and know other codes.
-    return new CarillonError(error.code as ErrorCode, error.message, options);
+    return new CarillonError(error.code as ErrorCode, error.message, error);
   }
 
   /** The error as a reply carries it: without stack and cause, which are nobody else's business. */

@@ -22,7 +22,14 @@ export type {
   UserSchema,
 } from "./face/options.ts";
 export type { EntryView, HistoryView, MemberView, Publication } from "./face/views.ts";
-export type { RawChannelRoute, RawClose, RawFormat, RawHandlerRoute, RawPeer, RawRoutes } from "./gateway/raw-options.ts";
+export type {
+  RawChannelRoute,
+  RawClose,
+  RawFormat,
+  RawHandlerRoute,
+  RawPeer,
+  RawRoutes,
+} from "./gateway/raw-options.ts";
 export type { Grant } from "./policy/grant.ts";
 export { ownOrigins, parseOriginList } from "./policy/origins.ts";
 export { Carillon, createCarillon, type CloseOptions, type TicketDesk } from "./server.ts";

@@ -1,6 +1,14 @@
 import { CarillonError, CLOSE_CODES, type Position } from "@carillon/protocol";
 import type { OpenBackplane } from "./backplane/backplane.ts";
-import type { Answer, AppendRequest, AppendResult, ApplyRequest, ChannelStore, HistoryPage, StoreSink } from "./backplane/channel-store.ts";
+import type {
+  Answer,
+  AppendRequest,
+  AppendResult,
+  ApplyRequest,
+  ChannelStore,
+  HistoryPage,
+  StoreSink,
+} from "./backplane/channel-store.ts";
 import type { ControlMessage } from "./backplane/control.ts";
 import type { ChannelRecord } from "./backplane/records.ts";
 import type { Faults } from "./core/faults.ts";
@@ -216,14 +224,20 @@ export class Node implements SessionHost, StoreSink {
         for (const session of this.registry.ofUser(message.user)) session.subscribeFromServer(message.channel);
         return;
       case "unsubscribe":
-        for (const session of this.registry.ofUser(message.user)) session.unsubscribeFromServer(message.channel, message.reason);
+        for (const session of this.registry.ofUser(message.user))
+          session.unsubscribeFromServer(message.channel, message.reason);
         return;
     }
   }
 
   /** Ends every session of a user whose access was revoked, on every node. */
   revoke(user: string): void {
-    this.backplane.control.send({ type: "disconnect", user, code: CLOSE_CODES.revoked.code, reason: CLOSE_CODES.revoked.text });
+    this.backplane.control.send({
+      type: "disconnect",
+      user,
+      code: CLOSE_CODES.revoked.code,
+      reason: CLOSE_CODES.revoked.text,
+    });
   }
 
   /** Ends every session and forgets every grace. What is queued for the store is submitted first. */

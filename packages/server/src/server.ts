@@ -73,7 +73,8 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     const node = new Node({ ports, limits, logger, faults, targets, contractVersion: contract.version, hooks });
     super(node);
     for (const name of Object.keys(contract.calls)) {
-      if (options.calls === undefined || !(name in options.calls)) throw new DefinitionError(`Call ${name}: expected a handler in calls.`);
+      if (options.calls === undefined || !(name in options.calls))
+        throw new DefinitionError(`Call ${name}: expected a handler in calls.`);
     }
     this.#node = node;
     this.#options = options;
@@ -106,7 +107,12 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     const { path = "/realtime", raw = {}, trustProxy = 0 } = this.#options;
     routes.set(path, this.#realtimeRoute());
     for (const [rawPath, route] of Object.entries(raw)) routes.set(rawPath, this.#rawRoute(route));
-    const detach = attachUpgrades(server, { routes, ports: this.#ports, logger: this.#logger, trustProxyHops: trustProxy });
+    const detach = attachUpgrades(server, {
+      routes,
+      ports: this.#ports,
+      logger: this.#logger,
+      trustProxyHops: trustProxy,
+    });
     this.#detachments.push(detach);
     return detach;
   }
@@ -158,7 +164,8 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
   #rawRoute(route: RawHandlerRoute | RawChannelRoute): UpgradeRoute {
     const { fragmentsPerMessage } = this.#limits;
     const messageBytes = route.messageBytes ?? this.#limits.messageBytes;
-    const origins = route.origins === undefined ? this.#origins : route.origins === "any" ? null : new OriginList(route.origins);
+    const origins =
+      route.origins === undefined ? this.#origins : route.origins === "any" ? null : new OriginList(route.origins);
     return {
       protocols: null,
       allowsOrigin: (origin) => origins === null || origins.allows(origin),
@@ -191,7 +198,9 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
       ...(ttl === undefined ? {} : { ttlMs: parseDuration(ttl, "ttl") }),
     };
     return new Promise((resolve, reject) => {
-      this.#tickets?.issue(request, (result) => (result instanceof CarillonError ? reject(result) : resolve(result.ticket)));
+      this.#tickets?.issue(request, (result) =>
+        result instanceof CarillonError ? reject(result) : resolve(result.ticket),
+      );
     });
   }
 
@@ -212,6 +221,8 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
  * const carillon = createCarillon({ contract, user, authorize: { "chat:{room}": ({ user }) => ({ subscribe: true }) } });
  * carillon.attach(httpServer);
  */
-export function createCarillon<const C extends Contract, U extends UserSchema>(options: CarillonOptions<C, U>): Carillon<C, U> {
+export function createCarillon<const C extends Contract, U extends UserSchema>(
+  options: CarillonOptions<C, U>,
+): Carillon<C, U> {
   return new Carillon(options);
 }

@@ -121,12 +121,7 @@ export class Connection {
 
   /** Leaves cleanly: what the instance owns ends at once. Does nothing when disconnected. */
   disconnect(): void {
-    if (this.state !== "disconnected") this.#stop(LEAVE, "", undefined);
-  }
-
-  /** Begins a new link, as the same instance: the server's memory of this one is of no more use. */
-  restart(): void {
-    if (this.#link) this.#lose(COMING_BACK, "");
+    if (this.state !== "disconnected") this.#stop(LEAVE);
   }
 
   #isStable(): boolean {
@@ -143,34 +138,31 @@ export class Connection {
       this.#open({ resume: this.#resume });
       return;
     }
-    const serial = ++this.#serial;
-    this.#timers.set("attempt", TICKET_MS, () => {
-      this.#noTicket(new CarillonError("timeout", `Expected a ticket within ${TICKET_MS} ms.`));
-    });
-    this.#ports.ticket((ticket, error) => {
-      if (serial !== this.#serial) return;
-      if (ticket === null) this.#noTicket(error);
-      else this.#open({ ticket });
-    });
+    // A supplier that knows better (a CarillonError with `retry: false`) stops the client; everything else may pass.
+    const failed = (error: CarillonError): void => {
+      if (error.retry) {
+        this.#pause(error.retryAfterMs);
+        this.#sink.fail(error);
+      } else this.#stop(LEAVE, error);
+    };
+    this.#timers.set("attempt", TICKET_MS, () => failed(new CarillonError("timeout", "No ticket in time.")));
+    this.#take((ticket) => this.#open({ ticket }), failed);
   }
 
-  /** A supplier that knows better (a CarillonError with `retry: false`) stops the client; everything else may pass. */
-  #noTicket(cause: unknown): void {
-    const error =
-      cause instanceof CarillonError
-        ? cause
-        : new CarillonError("ticket_refused", "The ticket supplier failed.", { cause, retry: true });
-    if (!error.retry) this.#stop(LEAVE, "", error);
-    else {
-      this.#sink.fail(error);
-      if (this.#isConnecting()) this.#pause(error.retryAfterMs);
-    }
+  /** Takes a ticket from the supplier, unless the connection has moved on before it comes. */
+  #take(use: (ticket: string) => void, failed: (error: CarillonError) => void): void {
+    const serial = ++this.#serial;
+    this.#ports.ticket((ticket, cause) => {
+      if (serial !== this.#serial) return;
+      if (ticket !== null) use(ticket);
+      else if (cause instanceof CarillonError) failed(cause);
+      else failed(new CarillonError("ticket_refused", "The ticket supplier failed.", { cause, retry: true }));
+    });
   }
 
   #open(credential: { ticket: string } | { resume: string }): void {
-    this.#serial++;
     this.#refusal = undefined;
-    this.#timers.set("attempt", ATTEMPT_MS, () => this.#lose(SILENCE, "No connection in time."));
+    this.#timers.set("attempt", ATTEMPT_MS, () => this.#lose(SILENCE));
     try {
       this.#link = new Link(this.#ports, {
         open: () => this.#opened(credential),
@@ -179,14 +171,14 @@ export class Connection {
         },
         push: (push, body) => this.#push(push, body),
         broken: (cause) => {
-          this.#sink.fail(new CarillonError("bad_message", "Expected a carillon.1 message.", { cause }));
-          this.#lose(PROTOCOL_ERROR, "");
+          this.#sink.fail(new CarillonError("bad_message", "Expected carillon.1.", { cause }));
+          this.#lose(PROTOCOL_ERROR);
         },
         closed: (code, reason) => this.#closed(code, reason),
       });
     } catch (error) {
+      this.#pause();
       this.#sink.fail(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
-      if (this.#isConnecting()) this.#pause();
     }
   }
 
@@ -226,7 +218,7 @@ export class Connection {
     else if (push["push"] === "drain") {
       // Until then the node serves as before. The delay is the server's, who spreads its clients with it.
       this.#timers.set("drain", numberFrom(push["delayMs"], 0, 0), () => {
-        this.#lose(COMING_BACK, "", this.#isStable() ? 0 : undefined);
+        this.#lose(COMING_BACK, this.#isStable() ? 0 : undefined);
       });
     } else this.#sink.push(push, body);
   }
@@ -235,7 +227,7 @@ export class Connection {
 
   #listen(): void {
     const leftMs = this.#heardMs + this.#silenceMs - this.#ports.now();
-    if (leftMs <= 0) this.#lose(SILENCE, "No heartbeat.");
+    if (leftMs <= 0) this.#lose(SILENCE);
     else this.#timers.set("heartbeat", leftMs, () => this.#listen());
   }
 
@@ -245,7 +237,7 @@ export class Connection {
     this.#listen();
     if (!this.ready || this.#timers.has("probe")) return;
     this.#timers.set("probe", PROBE_MS, () => {
-      if (this.#heardMs <= sinceMs) this.#lose(SILENCE, "No answer.");
+      if (this.#heardMs <= sinceMs) this.#lose(SILENCE);
     });
     this.ready.request({ cmd: "ping" }, null, () => this.#timers.clear("probe"));
   }
@@ -254,9 +246,8 @@ export class Connection {
     if (event === "unload") this.disconnect();
     else if (event === "pagehide" || event === "freeze") {
       this.#isSuspended = true;
-      if (this.#link) this.#lose(COMING_BACK, "");
-      this.#serial++;
-      this.#timers.clearAll();
+      if (this.#link) this.#lose(COMING_BACK);
+      else this.#pause();
     } else {
       if (event === "online" || event === "offline") this.#isOffline = event === "offline";
       const wasSuspended = this.#isSuspended;
@@ -277,22 +268,16 @@ export class Connection {
   }
 
   #refresh(againMs: number): void {
-    const link = this.ready;
-    const failed = (cause: unknown): void => {
-      const error = cause instanceof CarillonError ? cause : new CarillonError("ticket_refused", "No refresh.", { cause });
+    const failed = (error: CarillonError): void => {
+      this.#timers.set("refresh", Math.max(1000, againMs), () => this.#refresh(againMs));
       this.#sink.fail(error);
-      if (this.ready === link) this.#timers.set("refresh", Math.max(1000, againMs), () => this.#refresh(againMs));
     };
-    this.#ports.ticket((ticket, error) => {
-      if (!link || this.ready !== link) return;
-      if (ticket === null) failed(error);
-      else {
-        link.request({ cmd: "refresh", ticket }, null, (answer) => {
-          if (answer instanceof CarillonError) failed(answer);
-          else if (answer) this.#refreshBefore(numberFrom(answer["lifetimeMs"], 0, 0));
-        });
-      }
-    });
+    this.#take((ticket) => {
+      this.ready?.request({ cmd: "refresh", ticket }, null, (answer) => {
+        if (answer instanceof CarillonError) failed(answer);
+        else if (answer) this.#refreshBefore(numberFrom(answer["lifetimeMs"], 0, 0));
+      });
+    }, failed);
   }
 
   // --- the end of a link ---
@@ -302,15 +287,15 @@ export class Connection {
     if (after !== "resume") this.#resume = undefined;
     const isHopeless = code === TICKET_REFUSED && ++this.#refusals >= REFUSALS_MAX;
     if (after !== "stop" && !isHopeless) {
-      this.#lose(code, reason, this.#refusal?.retryAfterMs);
+      this.#lose(code, this.#refusal?.retryAfterMs, reason);
       return;
     }
-    const message = `The server closed the connection: ${code} ${reason}`;
-    this.#stop(code, reason, this.#refusal ?? new CarillonError("disconnected", message));
+    const error = this.#refusal ?? new CarillonError("disconnected", `The server closed with ${code} ${reason}.`);
+    this.#stop(code, error, reason);
   }
 
   /** Ends the link, if there is one, and tries again: after `delayMs`, or by the backoff. */
-  #lose(code: number, reason: string, delayMs?: number): void {
+  #lose(code: number, delayMs?: number, reason = ""): void {
     const wasConnected = this.ready !== null;
     // A server that takes connections and ends them at once must not be met with a storm.
     if (wasConnected && (code < 4000 || this.#isStable())) this.#attempt = 0;
@@ -320,13 +305,14 @@ export class Connection {
     if (wasConnected) this.#change("connecting", code, reason);
   }
 
-  #stop(code: number, reason: string, error: CarillonError | undefined): void {
+  #stop(code: number, error?: CarillonError, reason = ""): void {
     this.state = "disconnected";
     this.#resume = undefined;
     this.#unwatch?.();
     this.#drop(code, reason);
     // Unless a listener has connected again.
     if (!this.#isConnecting()) this.#change("disconnected", code, reason, error);
+    if (error) this.#sink.fail(error);
   }
 
   #drop(code: number, reason: string): void {

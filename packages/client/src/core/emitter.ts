@@ -44,7 +44,9 @@ export class Emitter<Events extends object> {
   emit<K extends keyof Events>(event: K, value: Events[K]): boolean {
     const listeners = this.#listeners[event];
     if (!listeners?.size) return false;
-    for (const listener of [...listeners]) {
+    // A copy: who is added meanwhile is not called yet.
+    const called = [...listeners];
+    for (const listener of called) {
       try {
         if (listeners.has(listener)) listener(value);
       } catch (error) {

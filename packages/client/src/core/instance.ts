@@ -86,10 +86,6 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
     return this.connection.ready;
   }
 
-  restart(): void {
-    this.connection.restart();
-  }
-
   isOwn(instance: string | undefined): boolean {
     return this.#instances.some((id) => id === instance);
   }
@@ -120,7 +116,7 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
     this.#instances = [...this.#instances.filter((id) => id !== welcome.instance), welcome.instance].slice(-INSTANCES_MAX);
     this.pipeline(link, Infinity);
     this.own.connected();
-    this.queue.connected(welcome);
+    this.queue.connected();
     this.asks.connected();
   }
 

@@ -75,8 +75,8 @@ export function readPublication(item: unknown, take: Take): Publication | Tombst
     id: item["id"],
     at: Number(item["at"]),
     publisher: readPublisher(item["publisher"]),
-    tags: readTexts(item["tags"]),
-    meta: readTexts(item["meta"]),
+    tags: isTexts(item["tags"]) ? item["tags"] : {},
+    meta: isTexts(item["meta"]) ? item["meta"] : {},
     expires: typeof item["expires"] === "number" ? item["expires"] : undefined,
     version: typeof item["version"] === "number" ? item["version"] : 1,
     ...readPayload(item, take),
@@ -101,7 +101,7 @@ export function readPublisher(value: unknown): Publisher | undefined {
     : undefined;
 }
 
-/** Tags and meta: the texts alone, whatever else a hostile server may put there. */
-function readTexts(value: unknown): Readonly<Record<string, string>> {
-  return isFields(value) ? Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => isText(pair[1]))) : {};
+/** Tags and meta: texts alone. */
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return isFields(value) && Object.values(value).every(isText);
 }

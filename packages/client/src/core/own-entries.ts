@@ -65,11 +65,13 @@ export class OwnEntries {
     slot.wish = wish;
     slot.waiting.push(settle);
     this.#slots.set(id, slot);
-    const isFull = this.#slots.size > WISHES_MAX;
-    if (isFull) this.#slots.delete(id);
     // Without a connection, callers must not pile up behind a cursor that moves on.
-    if (isFull || slot.waiting.length > WISHES_MAX) slot.waiting.shift()?.(new CarillonError("queue_full", `Expected ${WISHES_MAX} at most.`));
-    if (!isFull) this.#send(id, slot);
+    if (this.#slots.size > WISHES_MAX) this.#slots.delete(id);
+    else if (slot.waiting.length <= WISHES_MAX) {
+      this.#send(id, slot);
+      return;
+    }
+    slot.waiting.shift()?.(new CarillonError("queue_full", `Expected ${WISHES_MAX} at most.`));
   }
 
   /** A connection stands: what did not come true, and what may have ended meanwhile, is wished for again. */

@@ -20,8 +20,8 @@ export interface PublishQueueLimits {
 /** What a publish queue needs of its instance. */
 export interface PublishQueueHost {
   link(): Link | null;
-  /** Begins a new session, which has forgotten the failed publish that it wants to see first. */
-  restart(): void;
+  /** The last connect reply. */
+  readonly welcome: Welcome | null;
 }
 
 /** What the first attempt was made under, as the client knows it. */
@@ -75,7 +75,6 @@ export class PublishQueue {
   readonly #lanes = new Map<string, Lane>();
   #count = 0;
   #bytes = 0;
-  #welcome: Welcome | null = null;
   #connectedMs = 0;
 
   constructor(ports: ClientPorts, limits: PublishQueueLimits, host: PublishQueueHost) {
@@ -114,8 +113,7 @@ export class PublishQueue {
   }
 
   /** A connection stands: everything that may go out goes out. */
-  connected(welcome: Welcome): void {
-    this.#welcome = welcome;
+  connected(): void {
     this.#connectedMs = this.#ports.now();
     for (const lane of this.#lanes.values()) this.#flush(lane);
   }
@@ -135,11 +133,12 @@ export class PublishQueue {
 
   #flush(lane: Lane): void {
     const link = this.#host.link();
-    if (!link || !this.#welcome || lane.isHeld) return;
+    const { welcome } = this.#host;
+    if (!link || !welcome || lane.isHeld) return;
     for (const item of lane.items) {
       if (item.isInFlight) continue;
-      if (!this.#isRemembered(item, this.#welcome)) this.#finish(lane, item, uncertain());
-      else this.#send(lane, item, link, this.#welcome);
+      if (this.#isRemembered(item, welcome)) this.#send(lane, item, link, welcome);
+      else this.#finish(lane, item, uncertain());
     }
   }
 
@@ -192,10 +191,7 @@ export class PublishQueue {
   #release(lane: Lane): void {
     if (!lane.isHeld || lane.inFlight || this.#timers.has(lane.channel)) return;
     lane.isHeld = false;
-    const [first] = lane.items;
-    // The session takes nothing more until it has seen the failed one, which must not go out any more.
-    if (first && this.#welcome && !this.#isRemembered(first, this.#welcome)) this.#host.restart();
-    else this.#flush(lane);
+    this.#flush(lane);
   }
 
   #finish(lane: Lane, item: Item, outcome: PublishResult | CarillonError): void {

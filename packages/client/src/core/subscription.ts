@@ -21,7 +21,8 @@ export interface SubscriptionChange {
 export interface Gap {
   readonly from: Position;
   readonly to: Position;
-  readonly reason: GapReason;
+  /** A newer server may know other reasons. */
+  readonly reason: GapReason | (string & {});
 }
 
 /** What a channel tells, by event. */
@@ -142,9 +143,7 @@ export class Subscription {
 
   /** The link has ended; the subscription goes on with the next. */
   lost(): void {
-    this.#isSent = false;
-    this.#serial++;
-    this.#timers.clearAll();
+    this.#forget();
     if (this.state === "subscribed") this.#change("subscribing");
   }
 
@@ -197,45 +196,42 @@ export class Subscription {
   }
 
   #ended(error: CarillonError): void {
-    this.#isSent = false;
-    this.#serial++;
-    if (!error.retry) {
-      this.#end(error);
-      this.#failed(error);
-      return;
-    }
-    this.#retry(error.retryAfterMs);
-    this.#failed(error);
-    if (this.state === "subscribed") this.#change("subscribing");
+    this.#forget();
+    if (error.retry) this.#retry(error.retryAfterMs);
+    else this.#end(error);
+    if (!this.events.emit("error", error)) this.#host.fail(error);
   }
 
   #retry(leastMs?: number): void {
     this.#timers.retry("retry", this.#attempt++, leastMs, () => this.flush(this.#host.link()));
+    this.#change("subscribing");
   }
 
   /** Starts again from the position. The first time at once; a server that never fits is asked more and more rarely. */
   #resync(): void {
     this.#leave();
-    if (this.#attempt) this.#retry();
-    else this.#attempt = 1;
+    if (this.#attempt++) this.#retry();
     this.#change("subscribing");
     this.flush(this.#host.link());
   }
 
-  #leave(): void {
-    const link = this.#host.link();
-    const { channel } = this;
-    this.#timers.clearAll();
-    this.#serial++;
+  /** Whatever is on its way does not count any more. */
+  #forget(): void {
     this.#isSent = false;
+    this.#serial++;
+    this.#timers.clearAll();
+  }
+
+  #leave(): void {
+    const { channel } = this;
+    this.#forget();
     // Where there is nothing to unsubscribe, the server says so and nobody minds.
-    link?.request({ cmd: "unsubscribe", channel }, null, () => {});
+    this.#host.link()?.request({ cmd: "unsubscribe", channel }, null, () => {});
   }
 
   #end(error: CarillonError | undefined): void {
     this.#attempt = 0;
     this.#life++;
-    this.#timers.clearAll();
     this.#change("unsubscribed", error);
     this.#settle(error ?? new CarillonError("aborted", "Unsubscribed."));
   }
@@ -253,33 +249,28 @@ export class Subscription {
     this.events.emit("state", { state, error });
   }
 
-  #failed(error: CarillonError): void {
-    if (!this.events.emit("error", error)) this.#host.fail(error);
-  }
-
   // --- delivering ---
 
   #take({ prev, pos, items, reset }: Fields, body: Uint8Array): void {
-    if (!isText(pos) || !Array.isArray(items)) throw new Error("Expected pos and items.");
-    const isReset = reset === true && this.kind === "state";
+    const isState = this.kind === "state";
+    if (!(isText(pos) || (isState && pos === null)) || !Array.isArray(items)) throw new Error("Expected pos and items.");
+    const isReset = isState && reset === true;
     if (prev !== this.position && !isReset) {
       this.#resync();
       return;
     }
     this.#attempt = 0;
     const take = takeFrom(body);
-    if (this.kind === "log") this.#deliver(items, take, pos);
-    else {
+    if (isState) {
+      // A snapshot ends with a `live` push. Until its last page there is no position to come back to.
       if (isReset) this.entries.reset();
       const changes = this.entries.apply(items, take);
       this.position = pos;
-      // A live channel that begins anew gets no `live` push, which would end its snapshot.
-      if (this.isLive) changes.push(...this.entries.settle());
       this.#changed(changes);
-    }
+    } else this.#deliver(items, take, pos);
   }
 
-  #deliver(items: readonly unknown[], take: Take, pos: Position): void {
+  #deliver(items: readonly unknown[], take: Take, pos: Position | null): void {
     // All is read before the first is delivered: if one can't be, the page comes again, and nothing of it twice.
     const emits = items.map((item) => this.#read(item, take));
     const life = this.#life;
@@ -321,7 +312,7 @@ export class Subscription {
     if (!isText(from) || !isText(to)) throw new Error("Expected from and to.");
     this.position = to;
     this.#attempt = 0;
-    this.events.emit("gap", { from, to, reason: String(reason) as GapReason });
+    this.events.emit("gap", { from, to, reason: String(reason) });
   }
 
   #live(): void {

@@ -3,7 +3,7 @@
  * moves every element, which at a history of 100,000 costs more than everything else in an append.
  */
 export class Ring<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #start = 0;
 
   /** How many items it holds. */
@@ -20,7 +20,7 @@ export class Ring<T> {
   at(index: number): T {
     if (index < 0 || index >= this.length)
       throw new RangeError(`Expected an index below ${this.length}, got ${index}.`);
-    return this.#items[this.#start + index] as T;
+    return this.#items[this.#start + index]!;
   }
 
   /** Adds an item at the end. */
@@ -33,7 +33,7 @@ export class Ring<T> {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#start];
     // The slot would keep the item alive until the next compaction.
-    this.#items[this.#start] = undefined as T;
+    this.#items[this.#start] = undefined;
     this.#start++;
     if (this.#start > 32 && this.#start * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#start);

@@ -98,7 +98,7 @@ export class State {
     if (held !== undefined && isRefresh(change, held)) {
       held.holder = change.holder;
       held.endsAt = endsAt;
-      return { ...this.#done(prev, []), version: held.record.version } as StateChange;
+      return this.#done(prev, [], held.record.version);
     }
     return this.#done(prev, [this.#set(change, endsAt)]);
   }
@@ -204,8 +204,8 @@ export class State {
       this.#tombstones.delete(oldest.key);
   }
 
-  #done(prev: string, records: readonly StateRecord[]): StateChange {
-    return { ok: true, prev, pos: this.top, version: this.#top.offset, records };
+  #done(prev: string, records: readonly StateRecord[], version: number = this.#top.offset): StateChange {
+    return { ok: true, prev, pos: this.top, version, records };
   }
 
   #verify(place: Place, index: number): boolean {

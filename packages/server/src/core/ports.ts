@@ -12,17 +12,17 @@ export interface Timer {
 /** The world, as the core sees it. */
 export interface Ports {
   /** Milliseconds of a clock that never jumps; its zero means nothing. For durations. */
-  monotonicMs(): number;
+  readonly monotonicMs: () => number;
   /** Milliseconds since 1970; may jump. For time stamps that leave the process, never for durations. */
-  wallMs(): number;
+  readonly wallMs: () => number;
   /** Runs `callback` once, `delayMs` or more from now, never before this call has returned. */
-  after(delayMs: number, callback: () => void): Timer;
+  readonly after: (delayMs: number, callback: () => void) => Timer;
   /** Runs `callback` once, after the events that are already waiting in this turn of the event loop. */
-  endOfTick(callback: () => void): void;
+  readonly endOfTick: (callback: () => void) => void;
   /** A number in [0, 1), for jitter. Not for secrets. */
-  random(): number;
+  readonly random: () => number;
   /** A fresh id: 128 random bits from a source fit for secrets, 22 characters of base64url. */
-  id(): string;
+  readonly id: () => string;
   /** 64 bits of a collision-resistant hash, as 11 characters of base64url. The same data gives the same hash anywhere. */
-  hash(data: string | Uint8Array): string;
+  readonly hash: (data: string | Uint8Array) => string;
 }

@@ -5,6 +5,7 @@ import {
   isKey,
   isPublicationId,
   parseDuration,
+  presenceChannel,
   type Contract,
   type NameIn,
   type PatternOf,
@@ -12,7 +13,16 @@ import {
   type Position,
   type SpecOf,
 } from "@carillon/protocol";
-import type { Answer, AppendRequest, AppendResult, ApplyRequest, ApplyResult, Failure, HistoryPage, Snapshot } from "../backplane/channel-store.ts";
+import type {
+  Answer,
+  AppendRequest,
+  AppendResult,
+  ApplyRequest,
+  ApplyResult,
+  Failure,
+  HistoryPage,
+  Snapshot,
+} from "../backplane/channel-store.ts";
 import type { Payload } from "../backplane/records.ts";
 import type { Node } from "../node.ts";
 import type { Target } from "../policy/target.ts";
@@ -43,25 +53,48 @@ export class ApplicationApi<C extends Contract> {
   }
 
   /** Publishes to a log channel. Resolves once the publication is stored. */
-  async publish<const N extends string>(channel: NameIn<C, N>, data: DataOf<C, N>, options: PublishOptions = {}): Promise<Published> {
+  async publish<const N extends string>(
+    channel: NameIn<C, N>,
+    data: DataOf<C, N>,
+    options: PublishOptions = {},
+  ): Promise<Published> {
     const { id = this.#node.ports.id(), key, tags = null, meta = null, expiresIn } = options;
-    if (!isPublicationId(id)) throw new CarillonError("bad_message", "Expected an id of 1 to 64 printable ASCII characters.");
+    if (!isPublicationId(id))
+      throw new CarillonError("bad_message", "Expected an id of 1 to 64 printable ASCII characters.");
     const target = this.#target(channel, "log");
     const payload = await this.#validate(target, data);
-    const fingerprint = this.#node.ports.hash(`publish ${typeof payload === "string" ? payload : this.#node.ports.hash(payload ?? "")}`);
+    const fingerprint = this.#node.ports.hash(
+      `publish ${typeof payload === "string" ? payload : this.#node.ports.hash(payload ?? "")}`,
+    );
     return this.#append(target, {
-      ...{ id, data: payload, tags, meta, amend: null },
+      id,
+      data: payload,
+      tags,
+      meta,
+      amend: null,
       idempotency: key === undefined ? null : { scope: `s:${key}`, fingerprint, resend: null },
       expiresInMs: expiresIn === undefined ? 0 : parseDuration(expiresIn, "expiresIn"),
     });
   }
 
   /** Replaces the data of a publication; `null` erases it. */
-  async amend<const N extends string>(channel: NameIn<C, N>, id: string, data: DataOf<C, N> | null): Promise<Published> {
+  async amend<const N extends string>(
+    channel: NameIn<C, N>,
+    id: string,
+    data: DataOf<C, N> | null,
+  ): Promise<Published> {
     const target = this.#target(channel, "log");
     const payload = data === null ? null : await this.#validate(target, data);
     const amend = { target: id, onlyBy: null };
-    return this.#append(target, { id: this.#node.ports.id(), data: payload, amend, tags: null, meta: null, idempotency: null, expiresInMs: 0 });
+    return this.#append(target, {
+      id: this.#node.ports.id(),
+      data: payload,
+      amend,
+      tags: null,
+      meta: null,
+      idempotency: null,
+      expiresInMs: 0,
+    });
   }
 
   /** The publications before a position, or the newest; at most `limit`, 100 by default. */
@@ -71,21 +104,24 @@ export class ApplicationApi<C extends Contract> {
   ): Promise<HistoryView<C, PatternIn<C, N>>> {
     const target = this.#target(channel, "log");
     const page = await this.#ask<HistoryPage>((done) => this.#node.history(target, before, limit, done));
-    return historyView(page) as HistoryView<C, PatternIn<C, N>>;
+    return historyView(page);
   }
 
   /** The members of a channel with presence, in the order in which they came. */
   async presence<const N extends string>(channel: NameIn<C, N>): Promise<MemberView<C, PatternIn<C, N>>[]> {
-    const target = this.#node.target(`@presence:${String(channel)}`);
-    if (target === null) throw new CarillonError("unknown_channel", `Expected a channel with presence, "${String(channel)}" has none.`);
+    const target = this.#node.target(presenceChannel(channel));
+    if (target === null)
+      throw new CarillonError("unknown_channel", `Expected a channel with presence, "${channel}" has none.`);
     const entries = await this.#snapshot(target);
-    return entries.flatMap(({ owner, value }) => (owner === null ? [] : [{ ...owner, info: value }])) as MemberView<C, PatternIn<C, N>>[];
+    const members = entries.flatMap(({ owner, value }) => (owner === null ? [] : [{ ...owner, info: value }]));
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- What is stored passed the channel's schema.
+    return members as MemberView<C, PatternIn<C, N>>[];
   }
 
   /** The entries of a state channel by key. */
   async entries<const N extends string>(channel: NameIn<C, N>): Promise<Map<string, EntryView<C, PatternIn<C, N>>>> {
     const entries = await this.#snapshot(this.#target(channel, "state"));
-    return new Map(entries.map((entry) => [entry.key, entry])) as Map<string, EntryView<C, PatternIn<C, N>>>;
+    return new Map(entries.map((entry) => [entry.key, entry]));
   }
 
   /** Sets an entry of a state channel; it belongs to nobody. Resolves to its version. */
@@ -127,7 +163,11 @@ export class ApplicationApi<C extends Contract> {
   }
 
   /** Ends a user's subscriptions to a channel, on every node; the rule is asked again when they come back. */
-  unsubscribe<const N extends string>(user: string, channel: NameIn<C, N>, reason: string = "The subscription was ended."): void {
+  unsubscribe<const N extends string>(
+    user: string,
+    channel: NameIn<C, N>,
+    reason: string = "The subscription was ended.",
+  ): void {
     this.#node.backplane.control.send({ type: "unsubscribe", user, channel: this.#target(channel, null).name, reason });
   }
 
@@ -143,14 +183,20 @@ export class ApplicationApi<C extends Contract> {
 
   #target(name: string, kind: "log" | "state" | null): Target {
     const target = isChannelName(name) ? this.#node.target(name) : null;
-    if (target === null) throw new CarillonError("unknown_channel", `Expected a channel of the contract, "${name.slice(0, 200)}" matches none of its patterns.`);
+    if (target === null)
+      throw new CarillonError(
+        "unknown_channel",
+        `Expected a channel of the contract, "${name.slice(0, 200)}" matches none of its patterns.`,
+      );
     if (kind === null || target.options.kind === kind) return target;
     throw new CarillonError("wrong_kind", `Expected a ${kind} channel, "${name}" is a ${target.options.kind} channel.`);
   }
 
   #validate(target: Target, value: unknown): Promise<Payload> {
     return new Promise((resolve, reject) => {
-      this.#node.hooks.validate(target, value, (payload) => (payload instanceof CarillonError ? reject(payload) : resolve(payload)));
+      this.#node.hooks.validate(target, value, (payload) =>
+        payload instanceof CarillonError ? reject(payload) : resolve(payload),
+      );
     });
   }
 

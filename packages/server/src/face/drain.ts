@@ -18,7 +18,8 @@ export class Drain {
   async run(windowMs: number): Promise<void> {
     this.#isDraining = true;
     const { ports, registry } = this.#node;
-    for (const session of registry.all()) session.send({ push: "drain", delayMs: Math.round(ports.random() * windowMs) });
+    for (const session of registry.all())
+      session.send({ push: "drain", delayMs: Math.round(ports.random() * windowMs) });
     if (windowMs === 0 || registry.size === 0) return;
     // A little longer than the window, so that whoever goes last goes by itself.
     const deadline = ports.monotonicMs() + windowMs + 500;

@@ -1,4 +1,12 @@
-import { CarillonError, payloadProblem, validate, type Contract, type Json, type OutputOf } from "@carillon/protocol";
+import {
+  CarillonError,
+  isJson,
+  jsonProblem,
+  payloadProblem,
+  validate,
+  type Contract,
+  type Json,
+} from "@carillon/protocol";
 import type { Payload } from "../backplane/records.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
@@ -17,27 +25,24 @@ export interface HookContext<C extends Contract, U extends UserSchema> {
   readonly logger: Logger;
 }
 
-type Rule = (context: object) => Grant | boolean | Promise<Grant | boolean>;
-type Handler = (context: object) => unknown;
-
 /**
  * Between the application, whose functions may be asynchronous, throw and hang, and the synchronous core, which gets
  * exactly one answer to each question. Whatever the application does wrong denies, and is logged.
  */
 export function applicationHooks<C extends Contract, U extends UserSchema>(context: HookContext<C, U>): NodeHooks {
   const { options, logger } = context;
-  const rules = new Map<string, Rule>(Object.entries(options.authorize ?? {}) as [string, Rule][]);
-  const handlers = new Map<string, Handler>(Object.entries(options.calls ?? {}) as [string, Handler][]);
+  const rules = new Map<string, unknown>(Object.entries(options.authorize ?? {}));
+  const handlers = new Map<string, unknown>(Object.entries(options.calls ?? {}));
   return {
     authorize: (identity, target, done) => authorize(context, rules.get(target.pattern), identity, target, done),
     validate: (target, value, done) => validatePayload(context, target, value, done),
     call: (identity, name, input, done) => runCall(context, handlers.get(name), identity, name, input, done),
-    connected: (identity, subscribe) => {
+    connected: ({ user, instance }, subscribe) => {
       const { connected } = options;
       if (connected === undefined) return;
-      const user = identity.user as OutputOf<U>;
       settle(
-        () => connected({ user, instance: identity.instance }),
+        context,
+        () => connected({ user, instance }),
         (result) => subscribe(result?.subscribe ?? []),
         (error) => logger.error("The connected hook failed.", { error: String(error) }),
       );
@@ -46,43 +51,49 @@ export function applicationHooks<C extends Contract, U extends UserSchema>(conte
 }
 
 /** Checks a value against a target's schema and makes a payload of what the schema puts out. */
-export function validatePayload<C extends Contract, U extends UserSchema>(
-  context: HookContext<C, U>,
+export function validatePayload(
+  context: Deadline,
   target: Target,
   value: unknown,
   done: (payload: Payload | CarillonError) => void,
 ): void {
-  const refuse = (problem: string): void => done(new CarillonError("invalid_data", `Data for "${target.name}": ${problem}`));
-  const finish = (result: Awaited<ReturnType<typeof validate>>): void => {
-    if (!result.ok) return refuse(result.problem);
-    const problem = payloadProblem(result.value);
-    if (problem !== null) return refuse(problem);
-    done(result.value instanceof Uint8Array ? result.value : JSON.stringify(result.value));
-  };
-  const result = validate(target.schema, value);
-  if (!(result instanceof Promise)) return finish(result);
-  withTimeout(context, result, finish, () => done(timeout("The schema")));
+  settle(
+    context,
+    () => validate(target.schema, value),
+    (result) => done(result.ok ? payloadOf(target, result.value) : invalid(target, result.problem)),
+    (error) => done(error instanceof CarillonError ? error : invalid(target, "The schema failed on this value.")),
+  );
+}
+
+function payloadOf(target: Target, value: unknown): Payload | CarillonError {
+  const problem = payloadProblem(value);
+  if (problem !== null) return invalid(target, problem);
+  return value instanceof Uint8Array ? value : JSON.stringify(value);
+}
+
+function invalid(target: Target, problem: string): CarillonError {
+  return new CarillonError("invalid_data", `Data for "${target.name}": ${problem}`);
 }
 
 function authorize<C extends Contract, U extends UserSchema>(
   context: HookContext<C, U>,
-  rule: Rule | undefined,
-  identity: Identity,
+  rule: unknown,
+  { user, instance }: Identity,
   target: Target,
   done: (grant: ResolvedGrant | CarillonError) => void,
 ): void {
-  if (rule === undefined) return done(NO_GRANT);
-  const { user, instance } = identity;
-  const ask = (): ReturnType<Rule> => rule({ user, instance, channel: target.grantedBy, params: target.params });
-  settle(
-    () => {
-      const grant = ask();
-      return grant instanceof Promise ? withDeadline(context, grant) : grant;
-    },
+  if (typeof rule !== "function") return done(NO_GRANT);
+  settle<Grant | boolean>(
+    context,
+    // oxlint-disable-next-line typescript/no-unsafe-call, typescript/no-unsafe-return -- The options' type says what a rule is.
+    () => rule({ user, instance, channel: target.grantedBy, params: target.params }),
     (grant) => done(resolveGrant(grant)),
     (error) => {
       if (error instanceof CarillonError) return done(error);
-      context.logger.error("An authorize rule failed; nothing was granted.", { pattern: target.pattern, error: String(error) });
+      context.logger.error("An authorize rule failed; nothing was granted.", {
+        pattern: target.pattern,
+        error: String(error),
+      });
       done(NO_GRANT);
     },
   );
@@ -90,71 +101,79 @@ function authorize<C extends Contract, U extends UserSchema>(
 
 function runCall<C extends Contract, U extends UserSchema>(
   context: HookContext<C, U>,
-  handler: Handler | undefined,
-  identity: Identity,
+  handler: unknown,
+  { user, instance }: Identity,
   name: string,
-  input: Json,
+  input: unknown,
   done: (output: Json | CarillonError) => void,
 ): void {
   const spec = new Map(Object.entries(context.options.contract.calls)).get(name);
-  if (spec === undefined || handler === undefined) {
+  if (spec === undefined || typeof handler !== "function") {
     return done(new CarillonError("unknown_call", `Expected a call of the contract, "${name}" is none.`));
   }
   const run = async (): Promise<Json> => {
     const valid = await validate(spec.input, input);
     if (!valid.ok) throw new CarillonError("invalid_data", `Input of ${name}: ${valid.problem}`);
-    const output = await handler({ input: valid.value, user: identity.user, instance: identity.instance });
+    // oxlint-disable-next-line typescript/no-unsafe-call -- The options' type says what a handler is.
+    const output: unknown = await handler({ input: valid.value, user, instance });
     const checked = await validate(spec.output, output);
-    const problem = checked.ok ? payloadProblem(checked.value) : checked.problem;
-    if (!checked.ok || problem !== null) throw new Error(`Output of ${name}: ${problem}`);
-    return checked.value as Json;
+    if (!checked.ok) throw new Error(`Output of ${name}: ${checked.problem}`);
+    if (!isJson(checked.value)) throw new Error(`Output of ${name}: ${jsonProblem(checked.value)}`);
+    return checked.value;
   };
-  settle(
-    () => withDeadline(context, run()),
-    done,
-    (error) => {
-      if (error instanceof CarillonError) return done(error);
-      context.logger.error("A call failed.", { call: name, error: String(error) });
-      done(new CarillonError("internal", `The call ${name} failed; the server's log says how.`));
-    },
-  );
+  settle(context, run, done, (error) => {
+    if (error instanceof CarillonError) return done(error);
+    context.logger.error("A call failed.", { call: name, error: String(error) });
+    done(new CarillonError("internal", `The call ${name} failed; the server's log says how.`));
+  });
 }
 
-/** Runs `work`; its result or failure is handed over once, at once if it is not a promise. */
-function settle<T>(work: () => T | Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+/** What bounds the time that the application may take. */
+interface Deadline {
+  readonly ports: Ports;
+  readonly limits: Limits;
+}
+
+/** Runs `work` and hands over its result or failure, once: at once if it is no promise, and not later than the limit. */
+function settle<T>(
+  deadline: Deadline,
+  work: () => T | Promise<T>,
+  done: (value: T) => void,
+  failed: (error: unknown) => void,
+): void {
   let result: T | Promise<T>;
   try {
     result = work();
   } catch (error) {
     return failed(error);
   }
-  if (result instanceof Promise) result.then(done, failed);
+  if (isPromise(result)) void settleLater(deadline, result, done, failed);
   else done(result);
 }
 
-function withDeadline<C extends Contract, U extends UserSchema, T>(context: HookContext<C, U>, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    withTimeout(context, work.then((value) => () => resolve(value), (error: unknown) => () => reject(error)), (end) => end(), () => reject(timeout("The application")));
-  });
+/** Not `instanceof`: schema libraries and other realms bring promises of their own. */
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-function withTimeout<C extends Contract, U extends UserSchema, T>(
-  { ports, limits }: HookContext<C, U>,
+async function settleLater<T>(
+  { ports, limits }: Deadline,
   work: Promise<T>,
   done: (value: T) => void,
-  late: () => void,
-): void {
+  failed: (error: unknown) => void,
+): Promise<void> {
   let isOver = false;
-  const timer = ports.after(limits.hookTimeoutMs, () => {
+  const finish = (end: () => void): void => {
+    if (isOver) return;
     isOver = true;
-    late();
-  });
-  void work.then((value) => {
     timer.cancel();
-    if (!isOver) done(value);
+    end();
+  };
+  const timer = ports.after(limits.hookTimeoutMs, () => {
+    finish(() =>
+      failed(new CarillonError("timeout", "The application did not answer in time; send the command again later.")),
+    );
   });
-}
-
-function timeout(who: string): CarillonError {
-  return new CarillonError("timeout", `${who} did not answer in time; send the command again later.`);
+  const [outcome] = await Promise.allSettled([work]);
+  finish(() => (outcome.status === "fulfilled" ? done(outcome.value) : failed(outcome.reason)));
 }

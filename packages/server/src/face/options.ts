@@ -87,7 +87,9 @@ export interface CarillonOptions<C extends Contract, U extends UserSchema> exten
   /** Handlers for the contract's calls; each needs one. */
   readonly calls?: CallHandlers<C, OutputOf<U>>;
   /** Runs after each connect. */
-  readonly connected?: (context: ConnectedContext<OutputOf<U>>) => ConnectedResult | void | Promise<ConnectedResult | void>;
+  readonly connected?: (
+    context: ConnectedContext<OutputOf<U>>,
+  ) => ConnectedResult | void | Promise<ConnectedResult | void>;
 }
 
 /** What a ticket is issued for. */

@@ -109,8 +109,17 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
       }
       const { name, options, version } = this.#target;
       this.#host.append({
-        ...{ channel: name, options, version, data, id: this.#host.ports.id() },
-        ...{ idempotency: null, publisher: null, amend: null, tags: null, meta: null, expiresInMs: 0 },
+        channel: name,
+        options,
+        version,
+        data,
+        id: this.#host.ports.id(),
+        idempotency: null,
+        publisher: null,
+        amend: null,
+        tags: null,
+        meta: null,
+        expiresInMs: 0,
         done: (result) => {
           this.#inFlight--;
           if (result.ok) this.#flow();

@@ -21,10 +21,14 @@ export class RawGateway {
     if ("handler" in route) return;
     const target = this.#host.target(route.channel);
     if (target?.options.kind !== "log") {
-      throw new DefinitionError(`Raw route ${path}: expected the name of a log channel of the contract, got "${route.channel}".`);
+      throw new DefinitionError(
+        `Raw route ${path}: expected the name of a log channel of the contract, got "${route.channel}".`,
+      );
     }
     if (route.subscribe !== true && route.publish !== true) {
-      throw new DefinitionError(`Raw route ${path}: expected subscribe or publish to be true; without both nothing is allowed.`);
+      throw new DefinitionError(
+        `Raw route ${path}: expected subscribe or publish to be true; without both nothing is allowed.`,
+      );
     }
   }
 

@@ -42,7 +42,8 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
   }
 
   on(event: "message" | "close", listener: MessageListener | CloseListener): () => void {
-    const listeners: Set<MessageListener | CloseListener> = event === "message" ? this.#messageListeners : this.#closeListeners;
+    const listeners: Set<MessageListener | CloseListener> =
+      event === "message" ? this.#messageListeners : this.#closeListeners;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }

@@ -98,7 +98,7 @@ export class Hub {
    */
   join(subscriber: Subscriber): void {
     const channel = this.#channels.get(subscriber.channel);
-    if (channel === undefined || subscriber.isLive) return;
+    if (channel === undefined || isLive(subscriber)) return;
     if (channel.pending !== null) this.#flushChannel(channel);
     subscriber.slot = channel.live.length;
     channel.live.push(subscriber);
@@ -107,7 +107,7 @@ export class Hub {
   /** Takes a subscriber off the shared path. Harmless for one that is not on it. */
   leave(subscriber: Subscriber): void {
     const channel = this.#channels.get(subscriber.channel);
-    if (channel === undefined || !subscriber.isLive) return;
+    if (channel === undefined || !isLive(subscriber)) return;
     this.#takeOff(channel, subscriber);
   }
 
@@ -195,8 +195,8 @@ export class Hub {
     const unit = new Unit({ channel: channel.name, prev: pending.prev, pos: pending.pos, records, reset: false });
     const lagged: Subscriber[] = [];
     for (let slot = 0; slot < live.length; slot++) {
-      const subscriber = live[slot] as Subscriber;
-      const fits = subscriber.position === pending.prev && subscriber.sink.offer(unit.bytes(subscriber.group));
+      const subscriber = live[slot]!;
+      const fits = subscriber.position === pending.prev && subscriber.offer(unit.bytes(subscriber.group));
       if (fits) subscriber.position = pending.pos;
       else lagged.push(subscriber);
     }
@@ -210,7 +210,7 @@ export class Hub {
     for (const subscriber of lagged) this.#takeOff(channel, subscriber);
     this.#context.metrics.lags += lagged.length;
     // Told after the loop, because what they do may change who is live.
-    for (const subscriber of lagged) subscriber.sink.lagged(subscriber);
+    for (const subscriber of lagged) subscriber.lagged();
   }
 
   /** Swaps the last subscriber into the free slot: constant time. */
@@ -224,10 +224,17 @@ export class Hub {
   }
 }
 
+function isLive(subscriber: Subscriber): boolean {
+  return subscriber.slot !== -1;
+}
+
 /** The latest record of each key, in order of version: nobody needs the values in between. */
 function conflate(records: readonly ChannelRecord[]): readonly ChannelRecord[] {
   if (records.length < 2) return records;
   const latest = new Map<string, ChannelRecord>();
-  for (const record of records) if (record.kind === "entry" || record.kind === "removal") latest.set(record.key, record);
-  return latest.size === records.length ? records : records.filter((record) => "key" in record && latest.get(record.key) === record);
+  for (const record of records)
+    if (record.kind === "entry" || record.kind === "removal") latest.set(record.key, record);
+  return latest.size === records.length
+    ? records
+    : records.filter((record) => "key" in record && latest.get(record.key) === record);
 }

@@ -44,7 +44,7 @@ export class PageCache {
 
   /** The page after a position. */
   read(channel: string, options: ChannelOptions, after: Position, done: (answer: Answer<PageUnit>) => void): void {
-    this.#pages.once(channel, after, done, (answer) => {
+    this.#pages.ask(channel, after, done, (answer) => {
       this.#context.metrics.pages++;
       this.#context.store().read({ channel, options, after, bounds: this.#context.bounds }, (read) => {
         if (!read.ok) return answer(read);
@@ -57,7 +57,7 @@ export class PageCache {
 
   /** All entries of a state channel. */
   snapshot(channel: string, options: ChannelOptions, done: (answer: Answer<SnapshotUnits>) => void): void {
-    this.#snapshots.once(channel, "", done, (answer) => {
+    this.#snapshots.ask(channel, "", done, (answer) => {
       this.#context.metrics.pages++;
       this.#context.store().snapshot(channel, options, (read) => {
         if (!read.ok) return answer(read);
@@ -66,7 +66,13 @@ export class PageCache {
         const count = Math.max(1, Math.ceil(records.length / items));
         const units = Array.from({ length: count }, (_, index) => {
           const page = records.slice(index * items, (index + 1) * items);
-          return new Unit({ channel, prev: null, pos: index === count - 1 ? pos : null, records: page, reset: index === 0 });
+          return new Unit({
+            channel,
+            prev: null,
+            pos: index === count - 1 ? pos : null,
+            records: page,
+            reset: index === 0,
+          });
         });
         answer({ ok: true, value: { units, pos } });
       });

@@ -30,7 +30,7 @@ export class SingleFlight<T> {
   }
 
   /** Answers from what is known or in flight; asks `read` otherwise. */
-  once(channel: string, key: string, done: Waiter<T>, read: (answer: Waiter<T>) => void): void {
+  ask(channel: string, key: string, done: Waiter<T>, read: (answer: Waiter<T>) => void): void {
     const slots = this.#slots(channel);
     const known = slots.get(key);
     if (known !== undefined && known.until > this.#ports.monotonicMs()) {

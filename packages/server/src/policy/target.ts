@@ -1,4 +1,12 @@
-import { compilePatterns, presenceChannel, presenceParent, type ChannelSpec, type Contract, type Patterns, type Schema } from "@carillon/protocol";
+import {
+  compilePatterns,
+  presenceChannel,
+  presenceParent,
+  type ChannelSpec,
+  type Contract,
+  type Patterns,
+  type Schema,
+} from "@carillon/protocol";
 import type { ChannelOptions } from "../backplane/channel-store.ts";
 
 /** A channel name with everything that the contract says about it. */
@@ -26,7 +34,8 @@ export class Targets {
   constructor(contract: Contract) {
     this.#contract = contract;
     this.#patterns = compilePatterns(Object.keys(contract.channels));
-    for (const [pattern, spec] of Object.entries(contract.channels)) this.#optionsByPattern.set(pattern, optionsOf(spec));
+    for (const [pattern, spec] of Object.entries(contract.channels))
+      this.#optionsByPattern.set(pattern, optionsOf(spec));
   }
 
   /** What a name stands for; null when no pattern matches it, or when it asks for a presence that is not there. */

@@ -23,7 +23,11 @@ export type ChannelWork = (target: Target, grant: ResolvedGrant, release: () => 
 export function onChannel(context: CommandContext, command: ChannelCommand, answer: Answerer, work: ChannelWork): void {
   const { channel, kind, action } = command;
   const target = context.host.target(channel);
-  if (target === null) return answer.fail("unknown_channel", `Expected a channel of the contract, "${channel}" matches none of its patterns.`);
+  if (target === null)
+    return answer.fail(
+      "unknown_channel",
+      `Expected a channel of the contract, "${channel}" matches none of its patterns.`,
+    );
   if (kind !== null && target.options.kind !== kind) {
     return answer.fail("wrong_kind", `Expected a ${kind} channel, "${channel}" is a ${target.options.kind} channel.`);
   }
@@ -32,7 +36,8 @@ export function onChannel(context: CommandContext, command: ChannelCommand, answ
       // The session may have ended while the application was asked; nobody waits for the answer then.
       if (!context.isOpen()) return release();
       if (grant instanceof CarillonError) answer.failWith(grant);
-      else if (!command.isGranted(grant, target)) answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
+      else if (!command.isGranted(grant, target))
+        answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
       else return work(target, grant, release);
       release();
     });

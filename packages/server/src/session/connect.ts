@@ -17,7 +17,8 @@ const CREDENTIAL_MAX = 256;
 export function readConnect({ ticket, resume, contract }: Fields): ConnectInput | string {
   const credential = ticket ?? resume;
   if ((ticket === undefined) === (resume === undefined)) return "Expected exactly one of ticket and resume.";
-  if (typeof credential !== "string" || credential.length > CREDENTIAL_MAX) return "Expected a credential of at most 256 characters.";
+  if (typeof credential !== "string" || credential.length > CREDENTIAL_MAX)
+    return "Expected a credential of at most 256 characters.";
   if (contract !== undefined && typeof contract !== "number") return "Expected contract to be a version.";
   return {
     ticket: ticket === undefined ? null : credential,

@@ -40,5 +40,11 @@ export class GrantCache {
 
 function seenFrom(target: Target, grant: ResolvedGrant): ResolvedGrant {
   if (!target.isPresence) return grant;
-  return { ...NO_GRANT, subscribe: grant.presence, presence: grant.presence, enter: grant.enter, set: grant.enter ? "own" : null };
+  return {
+    ...NO_GRANT,
+    subscribe: grant.presence,
+    presence: grant.presence,
+    enter: grant.enter,
+    set: grant.enter ? "own" : null,
+  };
 }

@@ -27,7 +27,7 @@ export class HeartbeatWheel {
 
   /** Beats once an interval from now on, the first time after a random part of it. Returns the removal. */
   add(beating: Beating): () => void {
-    const spoke = this.#spokes[Math.floor(this.#ports.random() * SPOKES)] as Set<Beating>;
+    const spoke = this.#spokes[Math.floor(this.#ports.random() * SPOKES)]!;
     spoke.add(beating);
     this.#size++;
     this.#turn();
@@ -45,7 +45,7 @@ export class HeartbeatWheel {
       this.#timer = null;
       this.#current = (this.#current + 1) % SPOKES;
       // Beats may remove themselves and others, which a Set's iteration allows.
-      for (const beating of this.#spokes[this.#current] as Set<Beating>) beating.beat();
+      for (const beating of this.#spokes[this.#current]!) beating.beat();
       if (this.#size > 0) this.#turn();
     });
   }

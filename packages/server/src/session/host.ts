@@ -47,7 +47,7 @@ export interface Hooks {
   /** Checks a value against the target's schema and turns what it puts out into a payload. */
   validate(target: Target, value: unknown, done: (payload: Payload | CarillonError) => void): void;
   /** Runs a call of the contract. */
-  call(identity: Identity, name: string, input: Json, done: (output: Json | CarillonError) => void): void;
+  call(identity: Identity, name: string, input: unknown, done: (output: Json | CarillonError) => void): void;
 }
 
 /** The node, as its sessions see it. */

@@ -55,7 +55,7 @@ export class Inbox {
     if (this.#isPumping || this.#isClosed) return;
     this.#isPumping = true;
     while (this.#queue.length > 0 && this.#owner.isReady && this.#hasToken()) {
-      const { message, isAlone } = this.#queue.shift() as { message: Decoded; isAlone: boolean };
+      const { message, isAlone } = this.#queue.shift()!;
       this.#owner.take(message, isAlone);
     }
     this.#isPumping = false;

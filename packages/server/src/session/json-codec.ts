@@ -1,5 +1,5 @@
 import { encodeRecord, type Publisher } from "@carillon/protocol";
-import type { ChannelRecord, Payload } from "../backplane/records.ts";
+import type { ChannelRecord, Payload, PublicationRecord } from "../backplane/records.ts";
 import type { Group } from "../hub/group.ts";
 import type { Unit } from "../hub/unit.ts";
 import type { Framing } from "./connection.ts";
@@ -15,14 +15,19 @@ export function jsonGroup(framing: Framing): Group {
 }
 
 /** A reply with records among its fields, as whole frames: `fields` is JSON text of the other fields, without braces. */
-export function encodeHistoryReply(id: number, fields: string, records: readonly ChannelRecord[], framing: Framing): Uint8Array {
+export function encodeHistoryReply(
+  id: number,
+  fields: string,
+  records: readonly ChannelRecord[],
+  framing: Framing,
+): Uint8Array {
   const head = `{"re":${id},"ok":{${fields},"items":[${records.map(encodeRecordHead).join()}]}}`;
   return frame(head, records, framing);
 }
 
 function encodeUnit({ content }: Unit, framing: Framing): Uint8Array {
   const { channel, prev, pos, records, reset } = content;
-  const items = records.length === 1 ? encodeRecordHead(records[0] as ChannelRecord) : records.map(encodeRecordHead).join();
+  const items = records.map(encodeRecordHead).join();
   const mark = reset ? ',"reset":true' : "";
   // Channel names and positions have an alphabet that needs no escaping.
   const head = `{"push":"items","channel":"${channel}","prev":${quote(prev)},"pos":${quote(pos)}${mark},"items":[${items}]}`;
@@ -36,29 +41,27 @@ function frame(head: string, records: readonly ChannelRecord[], framing: Framing
 }
 
 function encodeRecordHead(record: ChannelRecord): string {
-  switch (record.kind) {
-    case "publication": {
-      const { id, at, publisher, tags, meta, expires, version } = record;
-      return (
-        `{"id":${JSON.stringify(id)},"at":${at}${person("publisher", publisher)}` +
-        (tags === null ? "" : `,"tags":${JSON.stringify(tags)}`) +
-        (meta === null ? "" : `,"meta":${JSON.stringify(meta)}`) +
-        (expires === 0 ? "" : `,"expires":${expires}`) +
-        (version === 1 ? "" : `,"version":${version}`) +
-        `${payload(record.data)}}`
-      );
-    }
-    case "amend": {
-      const target = JSON.stringify(record.amend);
-      return `{"amend":${target},"id":${JSON.stringify(record.id)},"at":${record.at}${person("publisher", record.publisher)}${payload(record.data)}}`;
-    }
-    case "entry": {
-      const key = JSON.stringify(record.key);
-      return `{"key":${key},"version":${record.version},"at":${record.at}${person("owner", record.owner)}${payload(record.data)}}`;
-    }
-    case "removal":
-      return `{"key":${JSON.stringify(record.key)},"version":${record.version},"removed":true}`;
+  if (record.kind === "publication") return encodePublication(record);
+  if (record.kind === "removal")
+    return `{"key":${JSON.stringify(record.key)},"version":${record.version},"removed":true}`;
+  const data = payload(record.data);
+  if (record.kind === "entry") {
+    const { key, version, at, owner } = record;
+    return `{"key":${JSON.stringify(key)},"version":${version},"at":${at}${person("owner", owner)}${data}}`;
   }
+  const { amend, id, at, publisher } = record;
+  return `{"amend":${JSON.stringify(amend)},"id":${JSON.stringify(id)},"at":${at}${person("publisher", publisher)}${data}}`;
+}
+
+function encodePublication({ id, at, publisher, tags, meta, expires, version, data }: PublicationRecord): string {
+  return (
+    `{"id":${JSON.stringify(id)},"at":${at}${person("publisher", publisher)}` +
+    (tags === null ? "" : `,"tags":${JSON.stringify(tags)}`) +
+    (meta === null ? "" : `,"meta":${JSON.stringify(meta)}`) +
+    (expires === 0 ? "" : `,"expires":${expires}`) +
+    (version === 1 ? "" : `,"version":${version}`) +
+    `${payload(data)}}`
+  );
 }
 
 function person(field: string, who: Publisher | null): string {

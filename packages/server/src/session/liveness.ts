@@ -18,7 +18,11 @@ export class Liveness {
   #takenAt: number;
   #taken: number;
 
-  constructor(ports: Ports, connection: Connection, bounds: { readonly heartbeatMs: number; readonly stallTimeoutMs: number }) {
+  constructor(
+    ports: Ports,
+    connection: Connection,
+    bounds: { readonly heartbeatMs: number; readonly stallTimeoutMs: number },
+  ) {
     this.#ports = ports;
     this.#connection = connection;
     // Half an interval more than the beat, so that one late answer does not cut a connection.

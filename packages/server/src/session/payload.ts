@@ -6,25 +6,35 @@ export type IncomingPayload = { readonly value: unknown } | { readonly erased: t
 /** Reads the payload fields of a command, or says in a sentence what is wrong with them. */
 export function readPayload(fields: Fields, body: Uint8Array): IncomingPayload | string {
   const given = ["data", "bytes", "erased"].filter((name) => fields[name] !== undefined);
-  if (given.length !== 1) return `Expected exactly one of data, bytes and erased, got ${given.join(" and ") || "none"}.`;
-  if (fields["erased"] !== undefined) return fields["erased"] === true ? { erased: true } : "Expected erased to be true.";
+  if (given.length !== 1)
+    return `Expected exactly one of data, bytes and erased, got ${given.join(" and ") || "none"}.`;
+  if (fields["erased"] !== undefined)
+    return fields["erased"] === true ? { erased: true } : "Expected erased to be true.";
   if (fields["bytes"] === undefined) return { value: fields["data"] };
-  if (fields["bytes"] !== body.byteLength) return `Expected bytes to be the length of what follows, ${body.byteLength}.`;
+  if (fields["bytes"] !== body.byteLength)
+    return `Expected bytes to be the length of what follows, ${body.byteLength}.`;
   // A copy, because the body is a view of the frame, all of which would be kept for as long as the publication.
   return { value: body.slice() };
 }
 
 /** Reads optional annotations (tags, meta): short strings by name, together within a bound. */
-export function readAnnotations(value: unknown, name: string, charsMax: number): Readonly<Record<string, string>> | null | string {
+export function readAnnotations(
+  value: unknown,
+  name: string,
+  charsMax: number,
+): Readonly<Record<string, string>> | null | string {
   if (value === undefined) return null;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return `Expected ${name} to be an object of strings.`;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return `Expected ${name} to be an object of strings.`;
   let chars = 0;
+  const annotations: [string, string][] = [];
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") return `Expected each of ${name} to be a string.`;
     chars += key.length + text.length;
+    annotations.push([key, text]);
   }
   if (chars > charsMax) return `Expected ${name} to have at most ${charsMax} characters, got ${chars}.`;
-  return value as Readonly<Record<string, string>>;
+  return Object.fromEntries(annotations);
 }
 
 /** Reads the optional note that a command is a repetition. */

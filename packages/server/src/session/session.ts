@@ -1,4 +1,11 @@
-import { CarillonError, CLOSE_CODES, type CloseName, type Decoded, type Push, type ServerMessage } from "@carillon/protocol";
+import {
+  CarillonError,
+  CLOSE_CODES,
+  type CloseName,
+  type Decoded,
+  type Push,
+  type ServerMessage,
+} from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
 import type { Timer } from "../core/ports.ts";
 import type { Admitted, Refreshed } from "../policy/admission.ts";
@@ -9,12 +16,14 @@ import type { CommandContext, Fields } from "./command.ts";
 import { COMMANDS } from "./commands/commands.ts";
 import { connectResult, readConnect } from "./connect.ts";
 import type { Connection, ConnectionEvents } from "./connection.ts";
+import { ErrorBudget } from "./error-budget.ts";
 import { GrantCache } from "./grant-cache.ts";
 import type { Identity, OpenSession, SessionHost } from "./host.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Lane } from "./lane.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbox } from "./outbox.ts";
+import { subscribeFromServer } from "./server-subscription.ts";
 import { Subscription, type SubscriptionOwner } from "./subscription.ts";
 
 /** opened ──connect──▶ connecting ──admitted──▶ open; every state ends in closed. */
@@ -22,16 +31,12 @@ type SessionState = "opened" | "connecting" | "open" | "closed";
 
 /** Lanes kept before idle ones are forgotten. */
 const LANES_MAX = 64;
-/** A window in which errors are counted. */
-const ERROR_WINDOW_MS = 60_000;
 
 /**
  * The protocol state of one connection: who speaks, what is subscribed, what waits. It owns everything that must end
  * with the connection, and ends it in one place, `#finish`.
  */
-export class Session
-  implements ConnectionEvents, InboxOwner, AnswerSink, SubscriptionOwner, OpenSession
-{
+export class Session implements ConnectionEvents, InboxOwner, AnswerSink, SubscriptionOwner, OpenSession {
   readonly id: string;
   readonly connection: Connection;
   readonly host: SessionHost;
@@ -45,9 +50,8 @@ export class Session
   #grants: GrantCache | null = null;
   #lifetime: Timer | null = null;
   #commandsInFlight = 0;
-  #errors = 0;
-  #errorsSince = 0;
   readonly #inbox: Inbox;
+  readonly #errors: ErrorBudget;
   readonly #liveness: Liveness;
   readonly #lanes = new Map<string, Lane>();
   /** Channels where the instance may own entries. */
@@ -61,6 +65,7 @@ export class Session
     this.host = host;
     this.outbox = new Outbox(connection, host, host.limits.outboxBytes);
     this.#inbox = new Inbox(connection, this, host.ports, host.limits);
+    this.#errors = new ErrorBudget(host.ports, host.limits.errorsPerMinute);
     this.#liveness = new Liveness(host.ports, connection, host.limits);
     this.#connectTimeout = host.ports.after(host.limits.connectTimeoutMs, () => this.#close("connect_timeout"));
     this.#leaveWheel = host.wheel.add(this);
@@ -104,9 +109,8 @@ export class Session
     if (this.#state === "open" && !this.outbox.isFull) this.send({ push: "heartbeat" });
   }
 
-  take({ head, body }: Decoded, isAlone: boolean): void {
-    if (typeof head !== "object" || head === null || Array.isArray(head)) return this.undecodable("Expected a JSON object.");
-    const fields = head as Fields;
+  take({ head: fields, body }: Decoded, isAlone: boolean): void {
+    if (!isFields(fields)) return this.undecodable("Expected a JSON object.");
     if (fields["cmd"] === "pong") return this.#pong();
     const { id, cmd } = fields;
     if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1 || typeof cmd !== "string") {
@@ -117,8 +121,10 @@ export class Session
     const answer = new Answer(id, this);
     if (this.#state === "opened") return this.#connect(fields, isAlone, answer);
     const command = COMMANDS.get(cmd);
-    if (cmd === "connect") return answer.fail("not_connected", "Expected one connect in a connection, this is another.");
-    if (command === undefined) return answer.fail("unknown_command", `Expected a command of carillon.1, got "${cmd.slice(0, 64)}".`);
+    if (cmd === "connect")
+      return answer.fail("not_connected", "Expected one connect in a connection, this is another.");
+    if (command === undefined)
+      return answer.fail("unknown_command", `Expected a command of carillon.1, got "${cmd.slice(0, 64)}".`);
     const input = command.read(fields, body);
     if (typeof input === "string") return answer.fail("bad_message", input);
     if (this.#context !== null) command.run(this.#context, input, answer);
@@ -140,7 +146,7 @@ export class Session
     if (isOk) metrics.commandsOk++;
     else {
       metrics.commandsFailed++;
-      this.#countError();
+      if (!this.#errors.spend()) this.#close("too_many_errors");
     }
     this.#inbox.pump();
   }
@@ -158,22 +164,7 @@ export class Session
   }
 
   subscribeFromServer(channel: string): void {
-    const { host } = this;
-    const target = host.target(channel);
-    if (target === null || this.#state !== "open" || this.subscriptions.has(channel)) return;
-    this.#lane(channel).run((release) => {
-      host.hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
-        if (attached.ok && (this.#state !== "open" || this.subscriptions.has(channel))) host.hub.detach(channel);
-        else if (attached.ok) {
-          const isLog = target.options.kind === "log";
-          const pos = isLog ? attached.value : null;
-          const subscription = this.#createSubscription(target);
-          this.push({ push: "subscribed", channel, kind: target.options.kind, pos, live: isLog });
-          subscription.start(pos, isLog);
-        }
-        release();
-      });
-    });
+    if (this.#context !== null) subscribeFromServer(this.#context, channel);
   }
 
   unsubscribeFromServer(channel: string, reason: string): void {
@@ -195,13 +186,17 @@ export class Session
   }
 
   #connect(fields: Fields, isAlone: boolean, answer: Answer): void {
-    const input = fields["cmd"] === "connect" && isAlone ? readConnect(fields) : "Expected connect first, alone in its frame.";
+    const input =
+      fields["cmd"] === "connect" && isAlone ? readConnect(fields) : "Expected connect first, alone in its frame.";
     if (typeof input === "string") {
       answer.fail("not_connected", input);
       return this.#close("protocol_error", input);
     }
     if (input.contract !== null && input.contract > this.host.contractVersion) {
-      answer.fail("contract_mismatch", `The server serves contract version ${this.host.contractVersion}, the client has ${input.contract}.`);
+      answer.fail(
+        "contract_mismatch",
+        `The server serves contract version ${this.host.contractVersion}, the client has ${input.contract}.`,
+      );
       return this.#close("contract_mismatch");
     }
     this.#state = "connecting";
@@ -314,17 +309,8 @@ export class Session
 
   #setLifetime(lifetimeMs: number | null): void {
     this.#lifetime?.cancel();
-    this.#lifetime = lifetimeMs === null ? null : this.host.ports.after(lifetimeMs, () => this.#close("session_expired"));
-  }
-
-  #countError(): void {
-    const now = this.host.ports.monotonicMs();
-    if (now - this.#errorsSince > ERROR_WINDOW_MS) {
-      this.#errorsSince = now;
-      this.#errors = 0;
-    }
-    this.#errors++;
-    if (this.#errors > this.host.limits.errorsPerMinute) this.#close("too_many_errors");
+    this.#lifetime =
+      lifetimeMs === null ? null : this.host.ports.after(lifetimeMs, () => this.#close("session_expired"));
   }
 
   /** The one end of everything that the session owns. `isForGood`: the instance does not come back. */
@@ -345,4 +331,8 @@ export class Session
     admission.ended(this.#admitted.receipt, isForGood);
     this.host.closed(this, [...this.#held.values()], isForGood);
   }
+}
+
+function isFields(head: unknown): head is Fields {
+  return typeof head === "object" && head !== null && !Array.isArray(head);
 }

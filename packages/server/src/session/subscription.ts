@@ -1,7 +1,7 @@
 import type { Position, Push } from "@carillon/protocol";
 import type { Answer, Failure } from "../backplane/channel-store.ts";
 import type { PageUnit, SnapshotUnits } from "../hub/page-cache.ts";
-import { Subscriber, type SubscriberSink } from "../hub/subscriber.ts";
+import type { Subscriber } from "../hub/subscriber.ts";
 import type { Unit } from "../hub/unit.ts";
 import type { Group } from "../hub/group.ts";
 import type { Target } from "../policy/target.ts";
@@ -25,9 +25,12 @@ const RETRY_MS = 1_000;
  *
  *     catching-up ──page reached the top──▶ live ──unit does not fit──▶ catching-up
  */
-export class Subscription implements SubscriberSink, CatchingUp {
+export class Subscription implements Subscriber, CatchingUp {
   readonly target: Target;
-  readonly subscriber: Subscriber;
+  readonly channel: string;
+  readonly group: Group;
+  position: Position | null = null;
+  slot: number = -1;
   readonly #host: SessionHost;
   readonly #owner: SubscriptionOwner;
   #isEnded = false;
@@ -43,14 +46,15 @@ export class Subscription implements SubscriberSink, CatchingUp {
     this.target = target;
     this.#host = host;
     this.#owner = owner;
-    this.subscriber = new Subscriber(target.name, group, this);
+    this.channel = target.name;
+    this.group = group;
     host.metrics.subscriptions++;
   }
 
   /** Starts delivery at a position; null: from a snapshot. The reply to subscribe has been sent. */
   start(position: Position | null, isLive: boolean): void {
-    this.subscriber.position = position;
-    if (isLive) this.#host.hub.join(this.subscriber);
+    this.position = position;
+    if (isLive) this.#host.hub.join(this);
     else this.#catchUp();
   }
 
@@ -78,7 +82,7 @@ export class Subscription implements SubscriberSink, CatchingUp {
     }
     if (this.#snapshot.length > 0) return this.#sendSnapshot();
     this.#isReading = true;
-    const { position } = this.subscriber;
+    const { position } = this;
     const { name, options } = this.target;
     if (position === null) this.#host.pages.snapshot(name, options, (answer) => this.#onSnapshot(answer));
     else this.#host.pages.read(name, options, position, (answer) => this.#onPage(position, answer));
@@ -88,7 +92,7 @@ export class Subscription implements SubscriberSink, CatchingUp {
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#host.hub.leave(this.subscriber);
+    this.#host.hub.leave(this);
     this.#host.hub.detach(this.target.name);
     this.#host.metrics.subscriptions--;
     if (this.#isCatchingUp) this.#host.metrics.catchingUp--;
@@ -110,13 +114,13 @@ export class Subscription implements SubscriberSink, CatchingUp {
       this.#host.metrics.gaps++;
       // A state channel needs no gap: a snapshot has everything that a gap would hide.
       if (this.target.options.kind === "state") {
-        this.subscriber.position = null;
+        this.position = null;
         return this.#host.catchUp(this);
       }
       this.#owner.push({ push: "gap", channel: this.target.name, from: after, to: prev, reason: gap });
     }
-    if (!isEmpty) this.#owner.outbox.push(unit.bytes(this.subscriber.group));
-    this.subscriber.position = pos;
+    if (!isEmpty) this.#owner.outbox.push(unit.bytes(this.group));
+    this.position = pos;
     if (atTop) this.#goLive(pos);
     else this.#host.catchUp(this);
   }
@@ -133,9 +137,9 @@ export class Subscription implements SubscriberSink, CatchingUp {
     const [unit, ...rest] = this.#snapshot;
     if (unit === undefined) return;
     this.#snapshot = rest;
-    this.#owner.outbox.push(unit.bytes(this.subscriber.group));
+    this.#owner.outbox.push(unit.bytes(this.group));
     // Only the last unit has a position; what changed since is read from there, like after any absence.
-    if (unit.content.pos !== null) this.subscriber.position = unit.content.pos;
+    if (unit.content.pos !== null) this.position = unit.content.pos;
     this.#host.catchUp(this);
   }
 
@@ -143,7 +147,7 @@ export class Subscription implements SubscriberSink, CatchingUp {
     this.#isCatchingUp = false;
     this.#host.metrics.catchingUp--;
     this.#owner.push({ push: "live", channel: this.target.name, pos });
-    this.#host.hub.join(this.subscriber);
+    this.#host.hub.join(this);
   }
 
   #retry(failure: Failure): void {

@@ -261,7 +261,7 @@ describe("a resume credential", () => {
     expect(codeOf(admit({ resume }))).toBe("resume_refused");
   });
 
-  it("outlives a session of days that is renewed, and is still good an hour after the last renewal without any end", () => {
+  it("outlives a session of days that is renewed, and is good for an hour after its last renewal", () => {
     const { resume, receipt } = admitted({ ticket: issue() });
     for (let quarter = 0; quarter < 3 * 24 * 4; quarter += 1) {
       world.advance(DEFAULT_LIMITS.resumeTtlMs / 4);
@@ -443,10 +443,10 @@ describe("a store that fails", () => {
   });
 });
 
-it("of a million attempts with one ticket exactly one comes in", () => {
+it("of many attempts with one ticket exactly one comes in", () => {
   const ticket = issue();
   let accepted = 0;
-  for (let attempt = 0; attempt < 1_000_000; attempt += 1) {
+  for (let attempt = 0; attempt < 100_000; attempt += 1) {
     tickets.admit({ ticket, resume: null, remoteAddress: "10.0.0.1", origin: null }, (result) => {
       if (!(result instanceof CarillonError)) accepted += 1;
     });

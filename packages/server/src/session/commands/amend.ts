@@ -18,7 +18,8 @@ export const amend: Command<AmendInput> = {
   read({ channel, publication, amendment, resend, ...fields }, body) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
     if (!isPublicationId(publication)) return "Expected publication to be the id of a publication.";
-    if (!isPublicationId(amendment)) return "Expected amendment to be 1 to 64 printable ASCII characters without space.";
+    if (!isPublicationId(amendment))
+      return "Expected amendment to be 1 to 64 printable ASCII characters without space.";
     const payload = readPayload(fields, body);
     if (typeof payload === "string") return payload;
     const readAgain = readResend(resend);
@@ -27,7 +28,12 @@ export const amend: Command<AmendInput> = {
   },
 
   run(context, { channel, publication, amendment, payload, resend }, answer) {
-    const command = { channel, kind: "log", action: "amend", isGranted: (grant: { amend: unknown }) => grant.amend !== null } as const;
+    const command = {
+      channel,
+      kind: "log",
+      action: "amend",
+      isGranted: (grant: { amend: unknown }) => grant.amend !== null,
+    } as const;
     onChannel(context, command, answer, (target, grant, release) => {
       if (isRefusedForOrder(context, channel, amendment, answer)) return release();
       const finish = (data: Payload | CarillonError): void => {
@@ -36,7 +42,14 @@ export const amend: Command<AmendInput> = {
           const { identity } = context;
           const { options, version } = target;
           submit(context, answer, {
-            ...{ channel, options, version, data, id: amendment, tags: null, meta: null, expiresInMs: 0 },
+            channel,
+            options,
+            version,
+            data,
+            id: amendment,
+            tags: null,
+            meta: null,
+            expiresInMs: 0,
             publisher: identity.publisher,
             amend: { target: publication, onlyBy: grant.amend === "any" ? null : identity.publisher.user },
             idempotency: {

@@ -1,15 +1,15 @@
-import { CarillonError, type Json } from "@carillon/protocol";
+import { CarillonError } from "@carillon/protocol";
 import type { Command } from "../command.ts";
 
 /** Longest name of a call: as the contract's own bound. */
 const NAME_MAX = 128;
 
 /** Calls a procedure of the contract. Calls are not ordered among themselves. */
-export const call: Command<{ readonly name: string; readonly input: Json }> = {
+export const call: Command<{ readonly name: string; readonly input: unknown }> = {
   read({ name, input = null }) {
-    if (typeof name !== "string" || name.length === 0 || name.length > NAME_MAX) return "Expected name to be the name of a call.";
-    // It came out of JSON.parse, so it is JSON.
-    return { name, input: input as Json };
+    if (typeof name !== "string" || name.length === 0 || name.length > NAME_MAX)
+      return "Expected name to be the name of a call.";
+    return { name, input };
   },
 
   run(context, { name, input }, answer) {

@@ -11,5 +11,8 @@ import { unsubscribe } from "./unsubscribe.ts";
 
 /** The commands of an open session by name; `connect` and `pong` belong to the session itself. */
 export const COMMANDS: ReadonlyMap<string, Command<unknown>> = new Map<string, Command<unknown>>(
-  Object.entries({ amend, call, history, publish, refresh, remove, set, subscribe, unsubscribe }) as [string, Command<unknown>][],
+  Object.entries({ amend, call, history, publish, refresh, remove, set, subscribe, unsubscribe }) as [
+    string,
+    Command<unknown>,
+  ][],
 );

@@ -14,12 +14,18 @@ export const history: Command<HistoryInput> = {
   read({ channel, before, limit }) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
     if (before !== undefined && !isPosition(before)) return "Expected before to be a position that the server sent.";
-    if (!Number.isSafeInteger(limit) || Number(limit) < 1) return "Expected limit to be a positive number of publications.";
+    if (!Number.isSafeInteger(limit) || Number(limit) < 1)
+      return "Expected limit to be a positive number of publications.";
     return { channel, before: before ?? null, limit: Number(limit) };
   },
 
   run(context, { channel, before, limit }, answer) {
-    const command = { channel, kind: "log", action: "read the history of", isGranted: (grant: { history: boolean }) => grant.history } as const;
+    const command = {
+      channel,
+      kind: "log",
+      action: "read the history of",
+      isGranted: (grant: { history: boolean }) => grant.history,
+    } as const;
     onChannel(context, command, answer, (target, _grant, release) => {
       const { host, connection } = context;
       host.history(target, before, Math.min(limit, host.limits.pageItems), (page) => {

@@ -24,7 +24,8 @@ interface PublishInput {
 export const publish: Command<PublishInput> = {
   read({ channel, publication, tags, meta, expiresInMs = 0, resend, ...fields }, body) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
-    if (!isPublicationId(publication)) return "Expected publication to be 1 to 64 printable ASCII characters without space.";
+    if (!isPublicationId(publication))
+      return "Expected publication to be 1 to 64 printable ASCII characters without space.";
     const payload = readPayload(fields, body);
     if (typeof payload === "string") return payload;
     if ("erased" in payload) return "Expected data or bytes, a publication can't be erased before it exists.";
@@ -35,12 +36,25 @@ export const publish: Command<PublishInput> = {
     if (typeof expiresInMs !== "number" || !(expiresInMs >= 0)) return "Expected expiresInMs to be a positive number.";
     const readAgain = readResend(resend);
     if (typeof readAgain === "string") return readAgain;
-    return { channel, publication, value: payload.value, tags: readTags, meta: readMeta, expiresInMs, resend: readAgain };
+    return {
+      channel,
+      publication,
+      value: payload.value,
+      tags: readTags,
+      meta: readMeta,
+      expiresInMs,
+      resend: readAgain,
+    };
   },
 
   run(context, input, answer) {
     const { channel, publication } = input;
-    const command = { channel, kind: "log", action: "publish to", isGranted: (grant: { publish: boolean }) => grant.publish } as const;
+    const command = {
+      channel,
+      kind: "log",
+      action: "publish to",
+      isGranted: (grant: { publish: boolean }) => grant.publish,
+    } as const;
     onChannel(context, command, answer, (target, _grant, release) => {
       if (isRefusedForOrder(context, channel, publication, answer)) return release();
       context.host.hooks.validate(target, input.value, (data) => {
@@ -49,7 +63,14 @@ export const publish: Command<PublishInput> = {
           const annotations = [input.tags, input.meta, input.expiresInMs];
           const { options, version } = target;
           submit(context, answer, {
-            ...{ channel, options, version, data, id: publication, amend: null, tags: input.tags, meta: input.meta },
+            channel,
+            options,
+            version,
+            data,
+            id: publication,
+            amend: null,
+            tags: input.tags,
+            meta: input.meta,
             publisher: context.identity.publisher,
             expiresInMs: input.expiresInMs,
             idempotency: {

@@ -4,6 +4,8 @@ import { onChannel } from "../channel-command.ts";
 import type { Command } from "../command.ts";
 import { isExpectation } from "./set.ts";
 
+const maySet = (grant: ResolvedGrant): boolean => grant.set !== null;
+
 interface RemoveInput {
   readonly channel: string;
   readonly key: string | null;
@@ -14,7 +16,8 @@ interface RemoveInput {
 export const remove: Command<RemoveInput> = {
   read({ channel, key, expect }) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
-    if (key !== undefined && !isKey(key)) return "Expected key to be 1 to 128 printable ASCII characters without space.";
+    if (key !== undefined && !isKey(key))
+      return "Expected key to be 1 to 128 printable ASCII characters without space.";
     if (!isExpectation(expect)) return "Expected expect to be a version, or 0 for no entry.";
     return { channel, key: key ?? null, expect: expect ?? null };
   },
@@ -22,17 +25,22 @@ export const remove: Command<RemoveInput> = {
   run(context, { channel, key, expect }, answer) {
     const { identity, host } = context;
     const ownKey = identity.instance;
-    const isGranted = (grant: ResolvedGrant): boolean => grant.set !== null;
-    onChannel(context, { channel, kind: "state", action: "remove that entry of", isGranted }, answer, (target, grant, release) => {
-      const { options } = target;
-      const onlyBy = options.owned && grant.set !== "any" ? ownKey : null;
-      host.apply({
-        channel,
-        options,
-        change: { op: "remove", key: key ?? ownKey, expect, onlyBy },
-        done: (result) => (result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result)),
-      });
-      release();
-    });
+    onChannel(
+      context,
+      { channel, kind: "state", action: "remove that entry of", isGranted: maySet },
+      answer,
+      (target, grant, release) => {
+        const { options } = target;
+        const onlyBy = options.owned && grant.set !== "any" ? ownKey : null;
+        host.apply({
+          channel,
+          options,
+          change: { op: "remove", key: key ?? ownKey, expect, onlyBy },
+          done: (result) =>
+            result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result),
+        });
+        release();
+      },
+    );
   },
 };

@@ -15,7 +15,8 @@ interface SetInput {
 export const set: Command<SetInput> = {
   read({ channel, key, expect, ...fields }, body) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
-    if (key !== undefined && !isKey(key)) return "Expected key to be 1 to 128 printable ASCII characters without space.";
+    if (key !== undefined && !isKey(key))
+      return "Expected key to be 1 to 128 printable ASCII characters without space.";
     if (!isExpectation(expect)) return "Expected expect to be a version, or 0 for no entry.";
     const payload = readPayload(fields, body);
     if (typeof payload === "string") return payload;
@@ -29,26 +30,32 @@ export const set: Command<SetInput> = {
     const isGranted = (grant: ResolvedGrant, target: { isPresence: boolean }): boolean =>
       // A presence has one entry per instance, so that nobody can speak for another.
       grant.set !== null && (!target.isPresence || key === null || key === ownKey);
-    onChannel(context, { channel, kind: "state", action: "set that entry of", isGranted }, answer, (target, grant, release) => {
-      host.hooks.validate(target, value, (data) => {
-        // An entry that is set after its session has ended would have nobody to end it.
-        if (!context.isOpen()) return release();
-        if (data instanceof CarillonError) answer.failWith(data);
-        else {
-          const { options } = target;
-          if (options.owned) context.holdEntries(target);
-          const owner = options.owned ? identity.publisher : null;
-          const ownOnly = options.owned && grant.set !== "any";
-          host.apply({
-            channel,
-            options,
-            change: { op: "set", key: key ?? ownKey, data, expect, owner, holder: context.id, ownOnly },
-            done: (result) => (result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result)),
-          });
-        }
-        release();
-      });
-    });
+    onChannel(
+      context,
+      { channel, kind: "state", action: "set that entry of", isGranted },
+      answer,
+      (target, grant, release) => {
+        host.hooks.validate(target, value, (data) => {
+          // An entry that is set after its session has ended would have nobody to end it.
+          if (!context.isOpen()) return release();
+          if (data instanceof CarillonError) answer.failWith(data);
+          else {
+            const { options } = target;
+            if (options.owned) context.holdEntries(target);
+            const owner = options.owned ? identity.publisher : null;
+            const ownOnly = options.owned && grant.set !== "any";
+            host.apply({
+              channel,
+              options,
+              change: { op: "set", key: key ?? ownKey, data, expect, owner, holder: context.id, ownOnly },
+              done: (result) =>
+                result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result),
+            });
+          }
+          release();
+        });
+      },
+    );
   },
 };
 

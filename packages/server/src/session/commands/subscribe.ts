@@ -14,7 +14,8 @@ export const subscribe: Command<SubscribeInput> = {
   read({ channel, position, history = 0 }) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
     if (position !== undefined && !isPosition(position)) return "Expected position to be one that the server sent.";
-    if (!Number.isSafeInteger(history) || Number(history) < 0) return "Expected history to be a number of publications.";
+    if (!Number.isSafeInteger(history) || Number(history) < 0)
+      return "Expected history to be a number of publications.";
     return { channel, position: position ?? null, history: Number(history) };
   },
 
@@ -23,7 +24,8 @@ export const subscribe: Command<SubscribeInput> = {
       channel: input.channel,
       kind: null,
       action: "subscribe to",
-      isGranted: (grant: { subscribe: boolean; history: boolean }) => grant.subscribe && (input.history === 0 || grant.history),
+      isGranted: (grant: { subscribe: boolean; history: boolean }) =>
+        grant.subscribe && (input.history === 0 || grant.history),
     };
     onChannel(context, command, answer, (target, _grant, release) => {
       const { subscriptions, host } = context;
@@ -32,18 +34,28 @@ export const subscribe: Command<SubscribeInput> = {
         release();
       };
       if (subscriptions.has(target.name)) {
-        return refuse(() => answer.fail("already_subscribed", `The session is subscribed to "${target.name}" already.`));
+        return refuse(() =>
+          answer.fail("already_subscribed", `The session is subscribed to "${target.name}" already.`),
+        );
       }
       const max = host.limits.channelsPerSession;
       if (subscriptions.size >= max) {
-        return refuse(() => answer.fail("too_large", `Expected at most ${max} subscriptions in a session; unsubscribe from one first.`));
+        return refuse(() =>
+          answer.fail("too_large", `Expected at most ${max} subscriptions in a session; unsubscribe from one first.`),
+        );
       }
       attach(context, target, input, answer, release);
     });
   },
 };
 
-function attach(context: CommandContext, target: Target, input: SubscribeInput, answer: Answerer, release: () => void): void {
+function attach(
+  context: CommandContext,
+  target: Target,
+  input: SubscribeInput,
+  answer: Answerer,
+  release: () => void,
+): void {
   const { host } = context;
   host.hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
     if (!attached.ok) answer.failure(attached);
