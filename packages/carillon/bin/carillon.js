@@ -1,3 +1,5 @@
 #!/usr/bin/env node
 // The command is committed, not built, because npm links a `bin` at install time, before dist/ exists.
-import "../dist/cli.js";
+import { main } from "../dist/cli.js";
+
+await main(process.argv.slice(2), process.env);

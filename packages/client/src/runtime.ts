@@ -36,8 +36,11 @@ export interface RuntimeOptions {
 /** Longest delay that timers of browsers and Node keep to; beyond it they fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** The ports of a browser or of Node. Throws when the URL is malformed or the runtime has no WebSocket. */
-export function runtimePorts(options: RuntimeOptions): ClientPorts {
+/**
+ * The ports of a browser or of Node, except those that are given. Throws when the URL is malformed or the runtime has
+ * no WebSocket, unless `open` is given.
+ */
+export function runtimePorts(options: RuntimeOptions, given: Partial<ClientPorts> = {}): ClientPorts {
   const { ticket } = options;
   return {
     now: () => performance.now(),
@@ -46,7 +49,7 @@ export function runtimePorts(options: RuntimeOptions): ClientPorts {
       return () => clearTimeout(timer);
     },
     random: Math.random,
-    open: opener(options),
+    open: given.open ?? opener(options),
     watch,
     ticket: (settle) => {
       new Promise<string>((resolve) => resolve(ticket())).then(
@@ -56,6 +59,7 @@ export function runtimePorts(options: RuntimeOptions): ClientPorts {
     },
     // oxlint-disable-next-line no-console -- Node has no reportError, and an error that nobody sees is worse.
     report: globalThis.reportError ?? console.error,
+    ...given,
   };
 }
 

@@ -13,7 +13,7 @@ import { memory } from "./backplane/memory.ts";
 import { NO_FAULTS, type Faults } from "./core/faults.ts";
 import { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
 import type { Logger } from "./core/logger.ts";
-import type { Metrics } from "./core/metrics.ts";
+import { GAUGES, type Metrics } from "./core/metrics.ts";
 import type { Ports } from "./core/ports.ts";
 import { ApplicationApi } from "./face/application-api.ts";
 import { Drain } from "./face/drain.ts";
@@ -127,6 +127,23 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     this.#node.close();
     const backplane = await this.#ready.catch(() => null);
     if (backplane !== null) await new Promise<void>((resolve) => backplane.close(resolve));
+  }
+
+  /**
+   * Everything that the node holds for connections, counted: each number is zero when there are none.
+   *
+   * @internal Tests reach it by `holdings` of `@carillon/server/testing`.
+   */
+  inspect(): Readonly<Record<string, number>> {
+    const { metrics, hub, registry, wheel } = this.#node;
+    return {
+      ...Object.fromEntries(GAUGES.map((name) => [`gauge ${name}`, metrics[name]])),
+      "channels in the hub": hub.size,
+      "entries of the registry": registry.entries,
+      heartbeats: wheel.size,
+      "connections in the quota": this.#quota.connections,
+      "addresses in the quota": this.#quota.addresses,
+    };
   }
 
   #open(faults: Faults): Promise<OpenBackplane> {

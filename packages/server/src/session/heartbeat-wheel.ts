@@ -25,6 +25,11 @@ export class HeartbeatWheel {
     this.#stepMs = intervalMs / SPOKES;
   }
 
+  /** Gauge: how many beat. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Beats once an interval from now on, the first time after a random part of it. Returns the removal. */
   add(beating: Beating): () => void {
     const spoke = this.#spokes[Math.floor(this.#ports.random() * SPOKES)]!;

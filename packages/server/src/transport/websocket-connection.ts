@@ -64,6 +64,7 @@ export class WebSocketConnection implements Connection {
   #isPaused = false;
   #isReading = false;
   #isTelling = false;
+  #isDrainExpected = false;
   /** Nothing is told any more but `closed`: either end has closed. */
   #isOver = false;
   #closeCode: number | null = null;
@@ -166,9 +167,12 @@ export class WebSocketConnection implements Connection {
    */
   #expectDrain(): void {
     const { writableLength, writableHighWaterMark } = this.#socket;
-    if (writableLength < DRAIN_BYTES || writableHighWaterMark <= DRAIN_BYTES || this.#socket.writableNeedDrain) return;
+    if (writableHighWaterMark <= DRAIN_BYTES || writableLength < DRAIN_BYTES || this.#isDrainExpected) return;
+    this.#isDrainExpected = true;
     this.#socket.write("", () => {
+      this.#isDrainExpected = false;
       if (this.#socket.writableLength === 0) this.#tell(() => this.#events?.drained());
+      else this.#expectDrain();
     });
   }
 

@@ -74,14 +74,21 @@ describe("an origin of the configuration", () => {
   });
 
   it("can be one of a list with commas", () => {
-    expect(parseOriginList("https://a.example, http://b.example:81,,")).toEqual(["https://a.example", "http://b.example:81"]);
+    expect(parseOriginList("https://a.example, http://b.example:81,,")).toEqual([
+      "https://a.example",
+      "http://b.example:81",
+    ]);
     expect(parseOriginList("")).toEqual([]);
   });
 });
 
 describe("a server's own origins", () => {
   it("are its loopback names and its host on its port", () => {
-    expect(ownOrigins("127.0.0.1", 3000)).toEqual(["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"]);
+    expect(ownOrigins("127.0.0.1", 3000)).toEqual([
+      "http://localhost:3000",
+      "http://127.0.0.1:3000",
+      "http://[::1]:3000",
+    ]);
     expect(ownOrigins("chat.lan", 80)).toContain("http://chat.lan");
     expect(ownOrigins("fd00::7", 3000)).toContain("http://[fd00::7]:3000");
   });

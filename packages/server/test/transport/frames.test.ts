@@ -1,8 +1,12 @@
-import { Receiver } from "ws";
+import type { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
+import * as ws from "ws";
 import { FrameScanner } from "../../src/transport/frame-scanner.ts";
 import { binaryFrame, textFrame, WEBSOCKET_FRAMING } from "../../src/transport/frames.ts";
 import { clientFrame, closeFrame } from "./raw-peer.ts";
+
+/** The parser of `ws`, which its types do not name. */
+const Receiver = Reflect.get(ws, "Receiver") as new (options: { readonly isServer: boolean }) => Writable;
 
 /** What the parser of `ws` makes of frames, as a client. */
 async function parse(frames: Uint8Array): Promise<readonly (readonly [data: Buffer, isBinary: boolean])[]> {
@@ -17,16 +21,19 @@ async function parse(frames: Uint8Array): Promise<readonly (readonly [data: Buff
 }
 
 describe("a frame of the server", () => {
-  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 70_000])("of %i bytes has the shortest head and the payload", async (length) => {
-    const text = "x".repeat(length);
-    const bytes = Buffer.alloc(length, 0xfe);
-    const headBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-    expect(textFrame(text).byteLength).toBe(headBytes + length);
-    expect(await parse(Buffer.concat([textFrame(text), binaryFrame(bytes)]))).toEqual([
-      [Buffer.from(text), false],
-      [bytes, true],
-    ]);
-  });
+  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 70_000])(
+    "of %i bytes has the shortest head and the payload",
+    async (length) => {
+      const text = "x".repeat(length);
+      const bytes = Buffer.alloc(length, 0xfe);
+      const headBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+      expect(textFrame(text).byteLength).toBe(headBytes + length);
+      expect(await parse(Buffer.concat([textFrame(text), binaryFrame(bytes)]))).toEqual([
+        [Buffer.from(text), false],
+        [bytes, true],
+      ]);
+    },
+  );
 
   it("measures text in bytes, not in characters", async () => {
     const text = "𝄞 é".repeat(40);

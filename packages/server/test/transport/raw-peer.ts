@@ -76,14 +76,15 @@ export function upgradeRequest({ line = "GET /realtime HTTP/1.1", headers = {} }
 /** A TCP client without manners: it sends any bytes and keeps all that come back. */
 export class RawPeer {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  /** Joined only when somebody looks. */
+  #chunks: Buffer[] = [];
   #isOver = false;
   readonly #waiting = new Set<() => void>();
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
       this.#wake();
     });
     socket.on("error", () => this.#end());
@@ -107,7 +108,10 @@ export class RawPeer {
   }
 
   get received(): Buffer {
-    return this.#received;
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    const received = this.#chunks.length > 1 ? Buffer.concat(this.#chunks) : first;
+    this.#chunks = [received];
+    return received;
   }
 
   send(...pieces: readonly Uint8Array[]): void {
@@ -124,13 +128,13 @@ export class RawPeer {
 
   /** The response to an HTTP request; what follows it stays as frames. */
   async response(): Promise<{ readonly status: number; readonly text: string; readonly headers: string }> {
-    await this.until(() => this.#received.includes("\r\n\r\n"));
-    const end = this.#received.indexOf("\r\n\r\n") + 4;
-    const headers = this.#received.toString("latin1", 0, end);
+    await this.until(() => this.received.includes("\r\n\r\n"));
+    const end = this.received.indexOf("\r\n\r\n") + 4;
+    const headers = this.received.toString("latin1", 0, end);
     const length = Number(/content-length: (\d+)/i.exec(headers)?.[1] ?? 0);
-    await this.until(() => this.#received.length >= end + length);
-    const text = this.#received.toString("utf8", end, end + length);
-    this.#received = this.#received.subarray(end + length);
+    await this.until(() => this.received.length >= end + length);
+    const text = this.received.toString("utf8", end, end + length);
+    this.#chunks = [this.received.subarray(end + length)];
     return { status: Number(headers.split(" ")[1]), text, headers };
   }
 
@@ -147,7 +151,7 @@ export class RawPeer {
 
   async until(isMet: () => boolean): Promise<void> {
     while (!isMet()) {
-      if (this.#isOver) throw new Error(`The connection ended early, after: ${this.#received.toString("latin1")}`);
+      if (this.#isOver) throw new Error(`The connection ended early, after: ${this.received.toString("latin1")}`);
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
@@ -158,7 +162,7 @@ export class RawPeer {
   }
 
   #take(mustRemove: boolean): Frame | undefined {
-    const bytes = this.#received;
+    const bytes = this.received;
     if (bytes.length < 2) return undefined;
     const [first = 0, second = 0] = bytes;
     const code = second & 0x7f;
@@ -166,7 +170,7 @@ export class RawPeer {
     if (bytes.length < start) return undefined;
     const length = code === 126 ? bytes.readUInt16BE(2) : code === 127 ? Number(bytes.readBigUInt64BE(2)) : code;
     if (bytes.length < start + length) return undefined;
-    if (mustRemove) this.#received = bytes.subarray(start + length);
+    if (mustRemove) this.#chunks = [bytes.subarray(start + length)];
     const payload = bytes.subarray(start, start + length);
     return { opcode: first & 0xf, isFinal: (first & 0x80) !== 0, isMasked: (second & 0x80) !== 0, payload };
   }

@@ -5,6 +5,7 @@ import { SILENT_LOGGER } from "../../src/core/logger.ts";
 import type { Connection, ConnectionEvents } from "../../src/session/connection.ts";
 import { attachUpgrades, type AttachOptions, type UpgradeInfo, type UpgradeRoute } from "../../src/transport/attach.ts";
 import { systemPorts } from "../../src/transport/clock.ts";
+import { RawPeer, type Frame } from "./raw-peer.ts";
 
 /** A connection as the server of a test has it, with all that it was told. */
 export class Served implements ConnectionEvents {
@@ -55,6 +56,8 @@ export class TestServer {
   readonly served: Served[] = [];
   /** Room taken and not given back. */
   reserved = 0;
+  /** Connections that {@link pair} has made. */
+  pairs = 0;
   readonly detach: () => void;
 
   private constructor({ route, http = {}, attach = {}, accepted }: TestServerOptions) {
@@ -96,7 +99,8 @@ export class TestServer {
   /** The only connection. */
   get only(): Served {
     const [served] = this.served;
-    if (served === undefined || this.served.length > 1) throw new Error(`Expected one connection, got ${this.served.length}.`);
+    if (served === undefined || this.served.length > 1)
+      throw new Error(`Expected one connection, got ${this.served.length}.`);
     return served;
   }
 
@@ -106,5 +110,26 @@ export class TestServer {
     const closed = once(this.http, "close");
     this.http.close();
     await closed;
+  }
+}
+
+/** For a server whose connections are authenticated from the start. */
+export const OPENED: TestServerOptions = { accepted: ({ connection }) => connection.opened() };
+
+/** A new connection: its two ends. */
+export async function pair(server: TestServer): Promise<{ readonly peer: RawPeer; readonly served: Served }> {
+  server.pairs += 1;
+  const query = `pair=${server.pairs}`;
+  const peer = await RawPeer.upgraded(server.port, { line: `GET /realtime?${query} HTTP/1.1` });
+  const served = server.served.find(({ info }) => info.query === query);
+  if (served === undefined) throw new Error("Expected the connection to be accepted before its upgrade is answered.");
+  return { peer, served };
+}
+
+/** The close frame, after everything that came before it. */
+export async function untilClose(peer: RawPeer): Promise<Frame | undefined> {
+  for (;;) {
+    const frame = await peer.frame();
+    if (frame === undefined || frame.opcode === 0x8) return frame;
   }
 }

@@ -1,15 +1,12 @@
-import { once } from "node:events";
-import { createServer, request } from "node:http";
 import { describe, expect, it, vi } from "vitest";
-import { SILENT_LOGGER } from "../../src/core/logger.ts";
-import type { Connection } from "../../src/session/connection.ts";
-import { attachUpgrades } from "../../src/transport/attach.ts";
-import { systemPorts } from "../../src/transport/clock.ts";
-import { clientFrame, RawPeer, upgradeRequest, type UpgradeOptions } from "./raw-peer.ts";
+import { RawPeer, upgradeRequest, type UpgradeOptions } from "./raw-peer.ts";
 import { TestServer, type TestServerOptions } from "./test-server.ts";
 
 /** Sends bytes to a server of its own, and returns what it answered; fails unless the socket is closed afterwards. */
-async function answerTo(bytes: Uint8Array, options: TestServerOptions = {}): Promise<{ status: number; text: string; headers: string }> {
+async function answerTo(
+  bytes: Uint8Array,
+  options: TestServerOptions = {},
+): Promise<{ status: number; text: string; headers: string }> {
   await using server = await TestServer.start(options);
   const peer = await RawPeer.connect(server.port);
   peer.send(bytes);
@@ -56,7 +53,11 @@ describe("an upgrade", () => {
     ["with two versions", 400, { headers: { "Sec-WebSocket-Version": ["13", "13"] } }],
     ["without a key", 400, { headers: { "Sec-WebSocket-Key": null } }],
     ["with a short key", 400, { headers: { "Sec-WebSocket-Key": "c2hvcnQ=" } }],
-    ["with two keys", 400, { headers: { "Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="] } }],
+    [
+      "with two keys",
+      400,
+      { headers: { "Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="] } },
+    ],
     ["with POST", 405, { line: "POST /realtime HTTP/1.1" }],
     ["to h2c", 400, { headers: { Upgrade: "h2c" } }],
     ["to two protocols", 400, { headers: { Upgrade: "websocket, h2c" } }],
@@ -76,7 +77,11 @@ describe("an upgrade", () => {
     ["with an empty subprotocol", 400, { headers: { "Sec-WebSocket-Protocol": "" } }],
     ["with a subprotocol twice", 400, { headers: { "Sec-WebSocket-Protocol": "carillon.1.json, carillon.1.json" } }],
     ["with a hole in its subprotocols", 400, { headers: { "Sec-WebSocket-Protocol": "carillon.1.json,,x" } }],
-    ["with bytes beyond ASCII in its subprotocols", 400, { headers: { "Sec-WebSocket-Protocol": "carillon.1.json, \u00e9" } }],
+    [
+      "with bytes beyond ASCII in its subprotocols",
+      400,
+      { headers: { "Sec-WebSocket-Protocol": "carillon.1.json, \u00e9" } },
+    ],
     ["on an unknown path", 404, { line: "GET /other HTTP/1.1" }],
     ["on the root", 404, { line: "GET / HTTP/1.1" }],
     ["on an ordinary route", 404, { line: "GET /healthz HTTP/1.1" }],
@@ -118,8 +123,14 @@ describe("an upgrade", () => {
     ["a length of 0", { "Content-Length": "0" }],
     ["an allowed origin", { Origin: "http://localhost:3000" }],
     ["a host of IPv6 with a port", { Host: "[::1]:3000" }],
-    ["extensions named as those of Object.prototype", { "Sec-WebSocket-Extensions": "constructor, __proto__; hasOwnProperty" }],
-    ["extensions with odd parameters", { "Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=99, permessage-deflate" }],
+    [
+      "extensions named as those of Object.prototype",
+      { "Sec-WebSocket-Extensions": "constructor, __proto__; hasOwnProperty" },
+    ],
+    [
+      "extensions with odd parameters",
+      { "Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=99, permessage-deflate" },
+    ],
     ["extensions that escape for ever", { "Sec-WebSocket-Extensions": `a; b="${"\\c".repeat(3_000)}` }],
   ])("with %s is accepted", async (_what, headers) => {
     const answer = await answerTo(upgradeRequest({ headers }));
@@ -130,7 +141,9 @@ describe("an upgrade", () => {
     const many = Array.from({ length: 2_100 }, (_, index) => `h${index}`);
     const bytes = Buffer.from(
       `GET /realtime HTTP/1.1\r\n${many.map((name) => `${name}: x\r\n`).join("")}` +
-        upgradeRequest().toString("latin1").replace(/^.*\r\n/, ""),
+        upgradeRequest()
+          .toString("latin1")
+          .replace(/^.*\r\n/, ""),
     );
     const { status } = await answerTo(bytes, { http: { maxHeaderSize: 1_000_000 } });
     expect(status).toBe(400);
@@ -156,7 +169,7 @@ describe("an upgrade", () => {
     const peer = await RawPeer.connect(server.port);
     const smuggled = "GET /secret HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     const headers = { "Content-Length": String(smuggled.length) };
-    const seen = vi.fn();
+    const seen = vi.fn<() => void>();
     server.http.on("request", seen);
     peer.send(upgradeRequest({ headers }), Buffer.from(smuggled));
     expect((await peer.response()).status).toBe(400);
@@ -176,12 +189,13 @@ describe("an upgrade", () => {
   it("that is refused is cut after a moment if its peer never closes", async () => {
     await using server = await TestServer.start();
     const peer = await RawPeer.connect(server.port);
-    const sockets = vi.fn((done: (error: Error | null, count: number) => void) => server.http.getConnections(done));
     peer.send(upgradeRequest({ line: "GET /other HTTP/1.1" }));
     await peer.ended();
     await vi.waitFor(
       async () => {
-        const count = await new Promise<number>((resolve) => sockets((_error, open) => resolve(open)));
+        const count = await new Promise<number>((resolve) =>
+          server.http.getConnections((_error, open) => resolve(open)),
+        );
         expect(count).toBe(0);
       },
       { timeout: 5_000 },
@@ -218,117 +232,9 @@ describe("an upgrade", () => {
     const route = { protocols: null };
     const none = await answerTo(upgradeRequest({ headers: { "Sec-WebSocket-Protocol": null } }), { route });
     expect([none.status, none.headers.toLowerCase()]).toEqual([101, expect.not.stringContaining("protocol:")]);
-    const some = await answerTo(upgradeRequest({ headers: { "Sec-WebSocket-Protocol": "chat, superchat" } }), { route });
+    const some = await answerTo(upgradeRequest({ headers: { "Sec-WebSocket-Protocol": "chat, superchat" } }), {
+      route,
+    });
     expect(some.headers).toContain("Sec-WebSocket-Protocol: chat\r\n");
   });
 });
-
-describe("the remote address", () => {
-  const forwarded = async (value: string | readonly string[], hops: number): Promise<string> => {
-    await using server = await TestServer.start({ attach: { trustProxyHops: hops } });
-    await RawPeer.upgraded(server.port, { headers: { "X-Forwarded-For": value } });
-    return server.only.connection.remoteAddress;
-  };
-
-  it("is that of the socket unless proxies are trusted", async () => {
-    expect(await forwarded("203.0.113.1", 0)).toBe("127.0.0.1");
-  });
-
-  it.each([
-    ["203.0.113.1", 1, "203.0.113.1"],
-    ["6.6.6.6, 203.0.113.1", 1, "203.0.113.1"],
-    ["6.6.6.6, 203.0.113.1, 10.0.0.2", 2, "203.0.113.1"],
-    ["203.0.113.1", 3, "203.0.113.1"],
-    ["203.0.113.1:4711", 1, "203.0.113.1"],
-    ["[2001:db8::1]:4711", 1, "2001:db8::1"],
-    ["::ffff:203.0.113.1", 1, "203.0.113.1"],
-    ["6.6.6.6, unknown", 1, "127.0.0.1"],
-    ["", 1, "127.0.0.1"],
-  ])("of X-Forwarded-For %j with %i proxies is %s", async (value, hops, address) => {
-    expect(await forwarded(value, hops)).toBe(address);
-  });
-
-  it("is taken from the last of several headers", async () => {
-    expect(await forwarded(["6.6.6.6", "203.0.113.1"], 1)).toBe("203.0.113.1");
-  });
-});
-
-describe("attached to a server that others use as well", () => {
-  it("leaves their paths untouched, with every byte", async () => {
-    await using server = await TestServer.start();
-    const theirs = vi.fn();
-    server.http.on("upgrade", (incoming, socket, head) => {
-      if (incoming.url !== "/theirs") return;
-      theirs(incoming.headers.upgrade, head.toString());
-      socket.end("HTTP/1.1 101 Theirs\r\n\r\n");
-    });
-    const peer = await RawPeer.connect(server.port);
-    peer.send(upgradeRequest({ line: "GET /theirs HTTP/1.1", headers: { Upgrade: "vite-hmr" } }), Buffer.from("head"));
-    expect((await peer.response()).headers).toContain("101 Theirs");
-    expect(theirs).toHaveBeenCalledWith("vite-hmr", "head");
-    peer.socket.end();
-    await RawPeer.upgraded(server.port);
-  });
-
-  it("shares it with another of its kind: each path is served, an unknown one refused once", async () => {
-    await using server = await TestServer.start();
-    const accept = vi.fn((connection: Connection) => (connection.terminate(), SILENT));
-    const routes = new Map([["/raw", { ...ROUTE, protocols: null, accept }]]);
-    attachUpgrades(server.http, { routes, ports: systemPorts(), logger: SILENT_LOGGER });
-    await RawPeer.upgraded(server.port);
-    const raw = await RawPeer.upgraded(server.port, { line: "GET /raw HTTP/1.1" });
-    await raw.ended();
-    expect(accept).toHaveBeenCalledTimes(1);
-    const lost = await RawPeer.connect(server.port);
-    lost.send(upgradeRequest({ line: "GET /lost HTTP/1.1" }));
-    expect((await lost.response()).status).toBe(404);
-    await lost.ended();
-    expect(lost.received.length).toBe(0);
-  });
-
-  it("takes no ordinary request", async () => {
-    await using server = await TestServer.start();
-    const answer = request({ port: server.port, path: "/realtime" }).end();
-    const [response] = (await once(answer, "response")) as [NodeJS.ReadableStream & { statusCode: number }];
-    expect(response.statusCode).toBe(200);
-    response.resume();
-  });
-
-  it("hears no upgrade after its removal, and leaves connections that stand alone", async () => {
-    await using server = await TestServer.start();
-    const peer = await RawPeer.upgraded(server.port);
-    server.detach();
-    expect(server.http.listenerCount("upgrade")).toBe(0);
-    peer.send(clientFrame(0x1, "still here"));
-    await vi.waitFor(() => expect(server.only.texts).toEqual(["still here"]));
-    const late = await RawPeer.connect(server.port);
-    late.send(upgradeRequest());
-    expect((await late.response()).status).toBe(200);
-    late.reset();
-  });
-
-  it("survives a peer that is gone before the handshake is answered", async () => {
-    const http = createServer();
-    let released = 0;
-    const accept = vi.fn();
-    const route = { ...ROUTE, reserve: () => () => void (released += 1), accept };
-    attachUpgrades(http, { routes: new Map([["/realtime", route]]), ports: systemPorts(), logger: SILENT_LOGGER });
-    http.prependListener("upgrade", (_incoming, socket) => socket.destroy());
-    http.listen(0, "127.0.0.1");
-    await once(http, "listening");
-    const peer = await RawPeer.connect((http.address() as { port: number }).port);
-    peer.send(upgradeRequest());
-    await peer.ended();
-    expect([released, accept.mock.calls.length]).toEqual([1, 0]);
-    http.close();
-  });
-});
-
-const SILENT = { text: () => {}, binary: () => {}, drained: () => {}, closed: () => {} };
-const ROUTE = {
-  protocols: ["carillon.1.json"],
-  limits: { messageBytes: 65_536, fragmentsPerMessage: 1_024, unauthenticatedBytes: 16_384, tooLargeCode: 1009 },
-  allowsOrigin: () => true,
-  isDraining: () => false,
-  reserve: () => () => {},
-};

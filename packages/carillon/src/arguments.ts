@@ -1,0 +1,115 @@
+import { parseOriginList } from "@carillon/server";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
+/** Where a server listens and what it may be asked for, as command line and environment say it. */
+export interface ServeSettings {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The folder for what must last; null: none was named. */
+  readonly data: string | null;
+  /** Origins beside the server's own. */
+  readonly origins: readonly string[];
+  readonly openEcho: boolean;
+  /** Names of channels. */
+  readonly openRaw: readonly string[];
+}
+
+/** What the user asks for. */
+export type Command =
+  | { readonly name: "help" | "version" }
+  | ({ readonly name: "start" | "serve" } & ServeSettings);
+
+/** The user's mistake: the message is a sentence for the terminal, and the command ends with 2. */
+export class UsageError extends Error {
+  override readonly name: string = "UsageError";
+}
+
+/** The text of `carillon --help`. */
+export const USAGE = `Carillon, a realtime server.
+
+Usage:
+  carillon start [--host H] [--port P] [--data DIR]
+      The chat page at /, with guest tickets.
+  carillon serve [--host H] [--port P] [--data DIR] [--open-echo] [--open-raw NS:NAME]...
+      The server alone. Nothing anonymous is open unless you say so:
+      --open-echo         /raw/echo sends every message back, text or binary, up to 16 MiB
+      --open-raw NS:NAME  /raw/NS:NAME is a channel for anybody; may be repeated
+
+Options:
+  --host H     address to listen on            (environment: HOST, default 127.0.0.1)
+  --port P     port to listen on, 0 for any    (environment: PORT, default 3000)
+  --data DIR   folder for what must last       (environment: CARILLON_DATA)
+  --help       this text
+  --version    the version
+
+Environment:
+  CARILLON_ORIGINS  origins of pages that may connect beside the server's own, separated by commas
+`;
+
+const OPTIONS = {
+  host: { type: "string" },
+  port: { type: "string" },
+  data: { type: "string" },
+  "open-echo": { type: "boolean" },
+  "open-raw": { type: "string", multiple: true },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const satisfies ParseArgsConfig["options"];
+
+/** Reads the command line, which wins, and the environment. Throws a {@link UsageError}. */
+export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): Command {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return { name: "help" };
+  if (values.version === true) return { name: "version" };
+  const [name, ...rest] = positionals;
+  if (name === undefined) throw new UsageError(`Expected a command: start or serve. ${SEE_HELP}`);
+  if (name !== "start" && name !== "serve") throw new UsageError(`Unknown command "${name}": expected start or serve. ${SEE_HELP}`);
+  if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}" after ${name}. ${SEE_HELP}`);
+  const openEcho = values["open-echo"] === true;
+  const openRaw = [...new Set(values["open-raw"] ?? [])];
+  if (name === "start" && (openEcho || openRaw.length > 0)) {
+    throw new UsageError("--open-echo and --open-raw belong to carillon serve.");
+  }
+  return {
+    name,
+    host: values.host ?? setting(env, "HOST") ?? "127.0.0.1",
+    port: parsePort(values.port, "--port") ?? parsePort(setting(env, "PORT"), "PORT") ?? 3000,
+    data: values.data ?? setting(env, "CARILLON_DATA") ?? null,
+    origins: parseOrigins(setting(env, "CARILLON_ORIGINS") ?? ""),
+    openEcho,
+    openRaw,
+  };
+}
+
+const SEE_HELP = "See carillon --help.";
+
+function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    // parseArgs says what is wrong in its first sentence; the others are advice on quoting.
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split(". ");
+    throw new UsageError(`${sentence?.replace(/\.$/, "")}. ${SEE_HELP}`, { cause: error });
+  }
+}
+
+/** A variable that is set to nothing counts as not set: that is how shells and compose files unset one. */
+function setting(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = env[name];
+  return value === "" ? undefined : value;
+}
+
+function parsePort(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new UsageError(`${name}: expected a port from 0 to 65535, got ${JSON.stringify(text.slice(0, 80))}.`);
+}
+
+function parseOrigins(text: string): string[] {
+  try {
+    return parseOriginList(text);
+  } catch (error) {
+    throw new UsageError(`CARILLON_ORIGINS: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

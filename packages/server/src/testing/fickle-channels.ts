@@ -1,0 +1,199 @@
+import type { GapReason, Position } from "@carillon/protocol";
+import type { BackplaneContext } from "../backplane/backplane.ts";
+import type {
+  Answer,
+  AppendRequest,
+  AppendResult,
+  ApplyRequest,
+  ApplyResult,
+  ChannelOptions,
+  ChannelStore,
+  HistoryPage,
+  HistoryRequest,
+  Page,
+  ReadRequest,
+  Snapshot,
+  StoreCapabilities,
+  StoreSink,
+} from "../backplane/channel-store.ts";
+import { MemoryChannels } from "../backplane/memory-channels.ts";
+import type { ChannelRecord } from "../backplane/records.ts";
+import { Line } from "./line.ts";
+import { RecordedLogs } from "./recorded-logs.ts";
+
+/** Who is told what truly happened in a store, at the moment it happened. */
+export interface StoreWitness {
+  /** An append is about to have its effect; `before` is the channel's top. */
+  appending?(request: AppendRequest, before: Position): void;
+  /** It had its effect, or was refused. */
+  appended?(request: AppendRequest, result: AppendResult): void;
+  /** A change of state is about to have its effect. */
+  applying?(request: ApplyRequest): void;
+  applied?(request: ApplyRequest, result: ApplyResult): void;
+  /** A channel began a new life. */
+  removed?(channel: string, top: Position): void;
+  /** A reader was told of a gap. */
+  gapped?(channel: string, reason: GapReason): void;
+}
+
+/** Settings of {@link FickleChannels}. */
+export interface FickleOptions {
+  /** Milliseconds that the next message to or from the store takes; null: everything is answered within the call. */
+  readonly delayMs: (() => number) | null;
+  readonly witness?: StoreWitness;
+}
+
+/**
+ * A store that keeps what a `ChannelStore` promises and nothing beyond: the memory store, behind lines that take their
+ * time. Requests take effect in order and later; answers and deliveries travel on lines of their own, so that each may
+ * overtake the other. And its logs can be rolled back to what they were some appends ago, as those of a broker that is
+ * restored from an old copy.
+ */
+export class FickleChannels implements ChannelStore {
+  readonly capabilities: StoreCapabilities = { durable: false, distributed: false, entryTtl: true };
+  readonly #witness: StoreWitness;
+  readonly #sink: StoreSink;
+  readonly #logs: RecordedLogs;
+  readonly #states: MemoryChannels;
+  readonly #requests: Line;
+  readonly #answers: Line;
+  readonly #deliveries: Line;
+  /** Channels with a subscription that is active or on its way, and which one it is. */
+  readonly #subscribed = new Map<string, { readonly options: ChannelOptions }>();
+
+  constructor(context: BackplaneContext, { delayMs, witness = {} }: FickleOptions) {
+    this.#witness = witness;
+    this.#sink = context.sink;
+    const sink: StoreSink = { ...quiet, deliver: (...delivery) => this.#deliver(...delivery) };
+    this.#logs = new RecordedLogs({ ...context, sink });
+    this.#states = new MemoryChannels({ ...context, sink });
+    this.#requests = new Line(context.ports, delayMs);
+    this.#answers = new Line(context.ports, delayMs);
+    this.#deliveries = new Line(context.ports, delayMs);
+  }
+
+  get idempotencyEpoch(): string {
+    return this.#logs.store.idempotencyEpoch;
+  }
+
+  /** True while nothing is under way. */
+  get isIdle(): boolean {
+    return this.#requests.isEmpty && this.#answers.isEmpty && this.#deliveries.isEmpty;
+  }
+
+  subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
+    const subscription = { options };
+    this.#subscribed.set(channel, subscription);
+    this.#requests.send(() => {
+      // Unsubscribed, and perhaps subscribed again, before it took effect: whoever asked no longer cares.
+      if (this.#subscribed.get(channel) !== subscription) return;
+      this.#of(options).subscribe(channel, options, (answer) => this.#answers.send(() => done(answer)));
+    });
+  }
+
+  unsubscribe(channel: string): void {
+    const subscription = this.#subscribed.get(channel);
+    this.#subscribed.delete(channel);
+    if (subscription === undefined) return;
+    this.#requests.send(() => {
+      if (!this.#subscribed.has(channel)) this.#of(subscription.options).unsubscribe(channel);
+    });
+  }
+
+  append(batch: readonly AppendRequest[]): void {
+    const answered = batch.map((request) => ({
+      ...request,
+      done: (result: AppendResult) => {
+        this.#witness.appended?.(request, result);
+        this.#answers.send(() => request.done(result));
+      },
+    }));
+    this.#requests.send(() => {
+      const { appending } = this.#witness;
+      this.#logs.append(answered, (request) => appending?.(request, this.top(request.channel, request.options)));
+    });
+  }
+
+  apply(batch: readonly ApplyRequest[]): void {
+    this.#requests.send(() => {
+      for (const request of batch) {
+        this.#witness.applying?.(request);
+        const done = (result: ApplyResult): void => {
+          this.#witness.applied?.(request, result);
+          this.#answers.send(() => request.done(result));
+        };
+        this.#states.apply([{ ...request, done }]);
+      }
+    });
+  }
+
+  read(request: ReadRequest, done: (answer: Answer<Page>) => void): void {
+    this.#requests.send(() =>
+      this.#of(request.options).read(request, (answer) => {
+        if (answer.ok && answer.value.gap !== null) this.#witness.gapped?.(request.channel, answer.value.gap);
+        this.#answers.send(() => done(answer));
+      }),
+    );
+  }
+
+  history(request: HistoryRequest, done: (answer: Answer<HistoryPage>) => void): void {
+    this.#requests.send(() => this.#logs.store.history(request, (answer) => this.#answers.send(() => done(answer))));
+  }
+
+  snapshot(channel: string, options: ChannelOptions, done: (answer: Answer<Snapshot>) => void): void {
+    this.#requests.send(() =>
+      this.#states.snapshot(channel, options, (answer) => this.#answers.send(() => done(answer))),
+    );
+  }
+
+  remove(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
+    this.#requests.send(() => {
+      const finish = (answer: Answer<Position>): void => {
+        if (answer.ok) this.#witness.removed?.(channel, answer.value);
+        this.#answers.send(() => done(answer));
+      };
+      if (options.kind === "log") this.#logs.remove(channel, options, finish);
+      else this.#states.remove(channel, options, finish);
+    });
+  }
+
+  close(): void {
+    this.#logs.store.close();
+    this.#states.close();
+  }
+
+  /**
+   * Makes all logs what they were `appends` batches ago, the memory of publication ids included. `isNoticed`: the store
+   * knows that it lost touch, and says so; otherwise the next delivery has to give it away.
+   */
+  rollBack(appends: number, isNoticed: boolean): void {
+    const logs = [...this.#subscribed].filter(([, { options }]) => options.kind === "log");
+    this.#deliveries.drop();
+    this.#logs.rollBack(appends);
+    for (const [channel, { options }] of logs) this.#logs.store.subscribe(channel, options, () => {});
+    if (isNoticed) for (const [channel] of logs) this.#sink.suspect(channel);
+  }
+
+  /** The top of a log or state channel, as of now. */
+  top(channel: string, options: ChannelOptions): Position {
+    let top = "";
+    const bounds = { items: 1, bytes: 1 };
+    if (options.kind === "state") this.#states.snapshot(channel, options, (answer) => (top = answer.ok ? answer.value.pos : ""));
+    else this.#logs.store.history({ channel, options, before: null, limit: 0 }, (answer) => (top = answer.ok ? answer.value.pos : ""));
+    void bounds;
+    return top;
+  }
+
+  #of(options: ChannelOptions): MemoryChannels {
+    return options.kind === "log" ? this.#logs.store : this.#states;
+  }
+
+  #deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
+    const subscription = this.#subscribed.get(channel);
+    this.#deliveries.send(() => {
+      if (this.#subscribed.get(channel) === subscription) this.#sink.deliver(channel, prev, pos, records);
+    });
+  }
+}
+
+const quiet: StoreSink = { deliver: () => {}, suspect: () => {}, available: () => {} };

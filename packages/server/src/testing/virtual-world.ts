@@ -1,0 +1,160 @@
+import { hash } from "node:crypto";
+import type { Ports, Timer } from "../core/ports.ts";
+
+/** Settings of a {@link VirtualWorld}. */
+export interface VirtualWorldOptions {
+  /** Everything random comes from it: the same seed makes the same world. Default 1. */
+  readonly seed?: number;
+  /** What the wall clock says at the start, in milliseconds since 1970. Default: some day in 2026. */
+  readonly wallMs?: number;
+}
+
+interface Alarm {
+  readonly atMs: number;
+  /** Alarms of one millisecond ring in the order in which they were set. */
+  readonly order: number;
+  callback: (() => void) | null;
+}
+
+/** Ticks in which a world must come to rest; beyond, two parties keep each other busy for ever. */
+const TICKS_MAX = 100_000;
+const START_WALL_MS = 1_790_000_000_000;
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/**
+ * A world for {@link Ports} in which time stands still until it is told to go on, and chance comes from a seed: for
+ * tests that run hours in milliseconds and fail the same way each time. Nothing happens by itself: `settle` ends the
+ * tick, `advance` moves the clocks and rings the timers on the way.
+ */
+export class VirtualWorld implements Ports {
+  #nowMs = 0;
+  #wallOffsetMs: number;
+  #chance: number;
+  #order = 0;
+  #ticks: (() => void)[] = [];
+  /** A binary heap: the next alarm is the first. */
+  readonly #alarms: Alarm[] = [];
+
+  constructor({ seed = 1, wallMs = START_WALL_MS }: VirtualWorldOptions = {}) {
+    this.#chance = seed | 0;
+    this.#wallOffsetMs = wallMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#wallOffsetMs + this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const alarm: Alarm = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#push(alarm);
+    return {
+      cancel: () => {
+        alarm.callback = null;
+      },
+    };
+  }
+
+  endOfTick(callback: () => void): void {
+    this.#ticks.push(callback);
+  }
+
+  random(): number {
+    return this.#draw() / 2 ** 32;
+  }
+
+  id(): string {
+    let id = "";
+    for (let bits = 0; id.length < 22; bits = Math.floor(bits / 64)) {
+      if (id.length % 5 === 0) bits = this.#draw();
+      id += ALPHABET.charAt(bits % 64);
+    }
+    return id;
+  }
+
+  hash(data: string | Uint8Array): string {
+    return hash("sha256", data, "base64url").slice(0, 11);
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.#alarms.reduce((count, { callback }) => count + (callback === null ? 0 : 1), 0);
+  }
+
+  /** The wall clock is set by this much; no timer notices. */
+  shiftWall(ms: number): void {
+    this.#wallOffsetMs += ms;
+  }
+
+  /** Ends the tick, and those that follow from it, until nothing is left to do. Throws if that never comes. */
+  settle(): void {
+    for (let count = 0; this.#ticks.length > 0; count++) {
+      if (count === TICKS_MAX) throw new Error(`Expected rest within ${TICKS_MAX} ticks.`);
+      const ticks = this.#ticks;
+      this.#ticks = [];
+      for (const tick of ticks) tick();
+    }
+  }
+
+  /** Lets time pass: timers ring at their time and in order, and each ends its tick. */
+  advance(ms: number): void {
+    this.settle();
+    const untilMs = this.#nowMs + ms;
+    for (let next = this.#alarms[0]; next !== undefined && next.atMs <= untilMs; next = this.#alarms[0]) {
+      this.#shift();
+      const { callback } = next;
+      if (callback === null) continue;
+      next.callback = null;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      callback();
+      this.settle();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** 32 bits of Mulberry32 (Tommy Ettinger): small, fast, and good enough for anything but secrets. */
+  #draw(): number {
+    this.#chance = (this.#chance + 0x6d2b79f5) | 0;
+    let bits = Math.imul(this.#chance ^ (this.#chance >>> 15), this.#chance | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return (bits ^ (bits >>> 14)) >>> 0;
+  }
+
+  #push(alarm: Alarm): void {
+    const heap = this.#alarms;
+    let index = heap.length;
+    heap.push(alarm);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent] as Alarm;
+      if (isBefore(above, alarm)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = alarm;
+  }
+
+  #shift(): void {
+    const heap = this.#alarms;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = index * 2 + 1;
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, heap[child] as Alarm)) child++;
+      const below = heap[child];
+      if (below === undefined || isBefore(last, below)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(one: Alarm, other: Alarm): boolean {
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+}
