@@ -9,6 +9,7 @@
  * @property {readonly string[]} [packages] packages it may import; "node:" stands for every built-in module
  * @property {readonly string[]} [packageTypes] packages of which it may import types only
  * @property {boolean} [isFlat] the folder's own files only: a subfolder needs a row of its own
+ * @property {boolean} [composes] may know concrete backplanes, to put a node together
  * @property {boolean} [isSynchronous] part of the synchronous core: events in, effects out
  */
 
@@ -75,11 +76,19 @@ const LAYERS = [
     isSynchronous: true,
   },
   {
+    // A node on a virtual clock, put together as server.ts puts together a real one.
+    path: `${SERVER}/testing`,
+    imports: server("core", "backplane", "policy", "session", "node.ts"),
+    packages: [PROTOCOL, "node:"],
+    composes: true,
+  },
+  {
     // server.ts, the composition root, and the entries that re-export it.
     path: SERVER,
-    imports: server("core", "backplane", "hub", "policy", "session", "transport", "gateway", "face", "node.ts"),
+    imports: server("core", "backplane", "hub", "policy", "session", "transport", "gateway", "face", "testing", "node.ts"),
     packages: [PROTOCOL, "ws", "node:"],
     isFlat: true,
+    composes: true,
   },
 
   {

@@ -113,7 +113,7 @@ function layerOffence(file, layer, { specifier, isType }) {
   const targetLayer = layerOf(target);
   if (targetLayer === undefined) return `${target} belongs to no layer; add its folder to scripts/layers.mjs`;
   const isConcrete = CONCRETE_BACKPLANES.some((prefix) => target.startsWith(prefix));
-  if (isConcrete && !layer.isFlat && layer !== targetLayer) {
+  if (isConcrete && layer.composes !== true && layer !== targetLayer) {
     return `${target} is a concrete backplane: only the composition root may know it`;
   }
   if (layer === targetLayer || layer.imports?.includes(targetLayer.path)) return undefined;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import type { Socket } from "node:net";
 
 /** What is served: a `Carillon`, of any contract. */
 interface Servable {
@@ -17,6 +18,12 @@ export interface Serving extends AsyncDisposable {
 
 /** Listens on a free port of the loopback address. Resolves to the port. */
 export async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  socketsOf.set(server, sockets);
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -24,11 +31,14 @@ export async function listen(server: Server): Promise<number> {
   return address.port;
 }
 
-/** Closes an HTTP server, keep-alive connections included. */
+/** The sockets of a server, those that were upgraded included. */
+const socketsOf = new WeakMap<Server, Set<Socket>>();
+
+/** Closes an HTTP server and cuts every socket of it, upgraded or not. */
 export async function closeHttp(server: Server): Promise<void> {
   const closed = once(server, "close");
   server.close();
-  server.closeAllConnections();
+  for (const socket of socketsOf.get(server) ?? []) socket.destroy();
   await closed;
 }
 

@@ -2,4 +2,5 @@
 // The command is committed, not built, because npm links a `bin` at install time, before dist/ exists.
 import { main } from "../dist/cli.js";
 
-await main(process.argv.slice(2), process.env);
+// Not left to the event loop: whatever should still keep it busy, the command is done.
+process.exit(await main(process.argv.slice(2), process.env));

@@ -17,7 +17,8 @@ export interface ServeSettings {
 
 /** What the user asks for. */
 export type Command =
-  | { readonly name: "help" | "version" }
+  | { readonly name: "help" }
+  | { readonly name: "version" }
   | ({ readonly name: "start" | "serve" } & ServeSettings);
 
 /** The user's mistake: the message is a sentence for the terminal, and the command ends with 2. */

@@ -1,4 +1,10 @@
-import { CarillonError, presenceChannel, type ChannelKind, type PublishResult, type SetResult } from "@carillon/protocol";
+import {
+  CarillonError,
+  presenceChannel,
+  type ChannelKind,
+  type PublishResult,
+  type SetResult,
+} from "@carillon/protocol";
 import { ask } from "./ask.ts";
 import type { ListenerOptions, Removal } from "./core/emitter.ts";
 import { isText } from "./core/fields.ts";
@@ -50,13 +56,17 @@ export class ChannelHandle extends Followed {
   async history({ before, limit = PAGE_SIZE, ...options }: HistoryOptions = {}): Promise<HistoryPage<unknown>> {
     this.#expect("log");
     const command = { cmd: "history", channel: this.name, before, limit };
-    return ask(this.owner, { command, payload: null, isRepeatable: true, ...options }, ({ items, prev, pos, more }, body) => {
-      const take = takeFrom(body);
-      if (!Array.isArray(items) || !isText(prev) || !isText(pos)) throw new Error("Expected items, prev and pos.");
-      // Publications stand in history as they are now; their amendments say nothing new.
-      const publications = items.map((item): Publication | Tombstone | null => readPublication(item, take));
-      return { items: publications.filter((item) => item !== null), prev, pos, more: more === true };
-    });
+    return ask(
+      this.owner,
+      { command, payload: null, isRepeatable: true, ...options },
+      ({ items, prev, pos, more }, body) => {
+        const take = takeFrom(body);
+        if (!Array.isArray(items) || !isText(prev) || !isText(pos)) throw new Error("Expected items, prev and pos.");
+        // Publications stand in history as they are now; their amendments say nothing new.
+        const publications = items.map((item): Publication | Tombstone | null => readPublication(item, take));
+        return { items: publications.filter((item) => item !== null), prev, pos, more: more === true };
+      },
+    );
   }
 
   get presence(): PresenceHandle {

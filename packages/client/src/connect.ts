@@ -35,7 +35,13 @@ export const SDK = "carillon-js/0.1.0";
 export function connect<C extends Contract = Contract>(options: ConnectOptions): Client<C>;
 export function connect(options: ConnectOptions): unknown {
   const { contract, publishQueue, ports, ...runtime } = options;
-  const instance = new Instance(runtimePorts(runtime, ports), { contract, sdk: SDK, publicationsMax: 1000, bytesMax: 4 * 1024 * 1024, ...publishQueue });
+  const instance = new Instance(runtimePorts(runtime, ports), {
+    contract,
+    sdk: SDK,
+    publicationsMax: 1000,
+    bytesMax: 4 * 1024 * 1024,
+    ...publishQueue,
+  });
   const client = new ClientHandle(instance);
   client.connect();
   return client;

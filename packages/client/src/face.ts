@@ -138,7 +138,7 @@ export interface ChannelBase {
 }
 
 /** A log channel: ordered publications. `for await` yields them, at most 1,000 behind, else it throws `overloaded`. */
-export interface LogChannel<Input, Output, PresenceIn = never, PresenceOut = never>
+export interface LogChannel<Input, Output, Members extends Presence<never, unknown> | undefined = undefined>
   extends ChannelBase, AsyncIterable<Publication<Output>> {
   /** Listens. Any event but `state` and `error` subscribes the channel. */
   on<K extends keyof LogEvents<Output>>(
@@ -157,8 +157,8 @@ export interface LogChannel<Input, Output, PresenceIn = never, PresenceOut = nev
   erase(id: string, options?: Pick<PublishOptions, "signal">): Promise<PublishResult>;
   /** Reads a page of history, newest first. Needs no subscription. */
   history(options?: HistoryOptions): Promise<HistoryPage<Output>>;
-  /** Who is here. Only where the contract gives the channel presence. */
-  readonly presence: [PresenceIn] extends [never] ? never : Presence<PresenceIn, PresenceOut>;
+  /** Who is here. Undefined in type where the contract gives the channel no presence; the server then refuses. */
+  readonly presence: Members;
 }
 
 /** A state channel: keyed entries. `for await` yields lists of changes; a slow reader gets the latest of each key. */
@@ -220,11 +220,15 @@ export interface Presence<Input, Info> extends ChannelBase {
 
 /** The channel that a spec describes. */
 export type ChannelOf<S extends ChannelSpec> = S extends LogSpec
-  ? LogChannel<PayloadInput<S>, PayloadOutput<S>, PresenceInput<S>, PresenceOutput<S>>
+  ? LogChannel<PayloadInput<S>, PayloadOutput<S>, MembersOf<S>>
   : StateChannel<PayloadInput<S>, PayloadOutput<S>>;
 
+type MembersOf<S extends LogSpec> = undefined extends S["presence"]
+  ? undefined
+  : Presence<PresenceInput<S>, PresenceOutput<S>>;
+
 /** A channel of which no contract says anything. */
-export type AnyChannel = LogChannel<unknown, unknown, unknown, unknown> & StateChannel<unknown, unknown>;
+export type AnyChannel = LogChannel<unknown, unknown, Presence<unknown, unknown>> & StateChannel<unknown, unknown>;
 
 /** True for a client without a contract. */
 type IsUntyped<C extends Contract> = string extends PatternKey<C> ? true : false;

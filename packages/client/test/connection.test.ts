@@ -60,7 +60,7 @@ test("delays between attempts are random below a bound that doubles up to 20 s",
   world.connect();
   await world.settle();
   const opened: number[] = [];
-  for (let seen = 0; world.nowMs < 200_000; ) {
+  for (let seen = 0; world.nowMs < 200_000;) {
     if (world.ends.length > seen) {
       seen = world.ends.length;
       opened.push(world.nowMs);
@@ -136,7 +136,10 @@ test("a ticket that is taken in between starts the count of refusals anew", asyn
 
 test("a supplier that fails is asked again; one that says retry: false stops the client", async () => {
   const world = new World();
-  world.ticketAnswers.push(new Error("The network is away."), new CarillonError("forbidden", "Banned.", { retry: false }));
+  world.ticketAnswers.push(
+    new Error("The network is away."),
+    new CarillonError("forbidden", "Banned.", { retry: false }),
+  );
   const client = world.connect();
   const errors: CarillonError[] = [];
   client.on("error", (error) => errors.push(error));

@@ -1,4 +1,4 @@
-import { CarillonError } from "@carillon/protocol";
+import type { CarillonError } from "@carillon/protocol";
 import { expect, test } from "vitest";
 import { refusal, welcome } from "./scripted-server.ts";
 import { World } from "./world.ts";

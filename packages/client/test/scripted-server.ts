@@ -110,7 +110,13 @@ export class ServerEnd {
   }
 
   /** Sends items of a log or state. */
-  items(channel: string, prev: string | null, pos: string | null, items: readonly object[], changes: object = {}): void {
+  items(
+    channel: string,
+    prev: string | null,
+    pos: string | null,
+    items: readonly object[],
+    changes: object = {},
+  ): void {
     this.push({ push: "items", channel, prev, pos, items, ...changes });
   }
 

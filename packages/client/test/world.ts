@@ -67,7 +67,11 @@ export class World {
     },
     open: (events) => {
       if (this.openError) throw this.openError;
-      const end = new ServerEnd(events, (act) => this.#deliveries.push(act), () => this.script);
+      const end = new ServerEnd(
+        events,
+        (act) => this.#deliveries.push(act),
+        () => this.script,
+      );
       this.ends.push(end);
       if (this.isReachable) end.open();
       return end.socket;
@@ -97,12 +101,12 @@ export class World {
 
   /** Something befalls the page. */
   befall(event: EnvironmentEvent): void {
-    for (const notify of [...this.#watchers]) notify(event);
+    for (const notify of Array.from(this.#watchers)) notify(event);
   }
 
   /** Delivers everything that is on its way, and lets promises run, until nothing moves any more. */
   async settle(): Promise<void> {
-    for (let idleTurns = 0; idleTurns < 2; ) {
+    for (let idleTurns = 0; idleTurns < 2;) {
       const act = this.#deliveries.shift();
       if (act) {
         idleTurns = 0;
@@ -119,7 +123,9 @@ export class World {
     const untilMs = this.nowMs + ms;
     await this.settle();
     for (;;) {
-      const due = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).sort((one, other) => one.atMs - other.atMs)[0];
+      const due = [...this.#timers]
+        .filter(({ atMs }) => atMs <= untilMs)
+        .sort((one, other) => one.atMs - other.atMs)[0];
       if (!due) break;
       this.#timers.delete(due);
       this.nowMs = Math.max(this.nowMs, due.atMs);

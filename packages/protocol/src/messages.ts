@@ -200,6 +200,12 @@ export interface CallCommand {
   readonly input: Json;
 }
 
+/** Asks whether the other end is there: after a sleep, a change of network, a tab that comes to the front. */
+export interface PingCommand {
+  readonly cmd: "ping";
+  readonly id: number;
+}
+
 /** Answers the connect reply and each heartbeat; gets no reply. The first one confirms the resume credential. */
 export interface PongCommand {
   readonly cmd: "pong";
@@ -216,7 +222,8 @@ export type RepliedCommand =
   | HistoryCommand
   | SetCommand
   | RemoveCommand
-  | CallCommand;
+  | CallCommand
+  | PingCommand;
 /** Everything that a client sends. */
 export type Command = RepliedCommand | PongCommand;
 

@@ -32,5 +32,6 @@ export type {
 } from "./gateway/raw-options.ts";
 export type { Grant } from "./policy/grant.ts";
 export { ownOrigins, parseOriginList } from "./policy/origins.ts";
+export { KeyedRateLimit, type KeyedRate, type Rate } from "./policy/rate-limit.ts";
 export { Carillon, createCarillon, type CloseOptions, type TicketDesk } from "./server.ts";
 export { consoleLogger } from "./transport/console-logger.ts";

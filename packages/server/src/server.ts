@@ -1,5 +1,6 @@
 import {
   CarillonError,
+  CLOSE_CODES,
   DefinitionError,
   parseDuration,
   SUBPROTOCOL,
@@ -26,7 +27,7 @@ import { ConnectionQuota } from "./policy/connection-quota.ts";
 import { OriginList } from "./policy/origins.ts";
 import { Targets } from "./policy/target.ts";
 import { Tickets } from "./policy/tickets.ts";
-import { attachUpgrades, type UpgradeRoute } from "./transport/attach.ts";
+import { attachUpgrades, type Attachment, type UpgradeRoute } from "./transport/attach.ts";
 import { systemPorts } from "./transport/clock.ts";
 import { consoleLogger } from "./transport/console-logger.ts";
 
@@ -57,7 +58,7 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
   readonly #origins: OriginList;
   readonly #quota: ConnectionQuota;
   readonly #gateway: RawGateway;
-  readonly #detachments: (() => void)[] = [];
+  readonly #attachments: Attachment[] = [];
   readonly #ready: Promise<OpenBackplane>;
   readonly #drain: Drain;
   #tickets: Tickets | null = null;
@@ -107,14 +108,14 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     const { path = "/realtime", raw = {}, trustProxy = 0 } = this.#options;
     routes.set(path, this.#realtimeRoute());
     for (const [rawPath, route] of Object.entries(raw)) routes.set(rawPath, this.#rawRoute(route));
-    const detach = attachUpgrades(server, {
+    const attachment = attachUpgrades(server, {
       routes,
       ports: this.#ports,
       logger: this.#logger,
       trustProxyHops: trustProxy,
     });
-    this.#detachments.push(detach);
-    return detach;
+    this.#attachments.push(attachment);
+    return () => attachment.detach();
   }
 
   /**
@@ -123,8 +124,10 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
    */
   async close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
     await this.#drain.run(drainMs);
-    for (const detach of this.#detachments.splice(0)) detach();
+    for (const attachment of this.#attachments) attachment.detach();
     this.#node.close();
+    // Sessions have ended; this is for raw peers, and for those that never said who they are.
+    for (const attachment of this.#attachments.splice(0)) attachment.end(CLOSE_CODES.draining.text);
     const backplane = await this.#ready.catch(() => null);
     if (backplane !== null) await new Promise<void>((resolve) => backplane.close(resolve));
   }
@@ -174,6 +177,7 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
       isDraining: () => this.#drain.isDraining || !this.#node.isOpen,
       limits: { messageBytes, fragmentsPerMessage, unauthenticatedBytes, tooLargeCode: 4503 },
       reserve: (remoteAddress) => this.#quota.reserve(remoteAddress),
+      leavingCode: CLOSE_CODES.draining.code,
       accept: (connection) => this.#node.accept(connection),
     };
   }

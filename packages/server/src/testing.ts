@@ -1,13 +1,24 @@
 /**
- * For tests of the server and of applications, never for what serves: a look at what a server holds, and faults that
- * are planted on purpose.
+ * For tests of the server and of applications, never for what serves: a look at what a server holds, faults that are
+ * planted on purpose, and a whole node on a virtual clock with connections in memory.
  */
 import type { Contract } from "@carillon/protocol";
 import type { Fault } from "./core/faults.ts";
 import type { CarillonOptions, UserSchema } from "./face/options.ts";
 import { Carillon } from "./server.ts";
 
-export type { Fault } from "./core/faults.ts";
+export type { BackplaneContext } from "./backplane/backplane.ts";
+export type * from "./backplane/channel-store.ts";
+export type * from "./backplane/records.ts";
+export type { Fault, Faults } from "./core/faults.ts";
+export { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
+export { GAUGES, type Metrics } from "./core/metrics.ts";
+export type { Ports, Timer } from "./core/ports.ts";
+export type { NodeHooks } from "./node.ts";
+export { FickleChannels, type FickleOptions, type StoreWitness } from "./testing/fickle-channels.ts";
+export { createKernel, type Kernel, type KernelOptions } from "./testing/kernel.ts";
+export { MemoryConnection, type MemoryConnectionOptions, type Received } from "./testing/memory-connection.ts";
+export { VirtualWorld, type VirtualWorldOptions } from "./testing/virtual-world.ts";
 export { systemPorts } from "./transport/clock.ts";
 
 /**

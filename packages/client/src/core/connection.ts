@@ -264,7 +264,8 @@ export class Connection {
 
   #refreshBefore(lifetimeMs: number): void {
     // 80 % leaves room for a slow supplier; a lifetime of nothing must not become a storm of tickets.
-    if (lifetimeMs) this.#timers.set("refresh", Math.max(1000, 0.8 * lifetimeMs), () => this.#refresh(0.1 * lifetimeMs));
+    if (lifetimeMs)
+      this.#timers.set("refresh", Math.max(1000, 0.8 * lifetimeMs), () => this.#refresh(0.1 * lifetimeMs));
   }
 
   #refresh(againMs: number): void {

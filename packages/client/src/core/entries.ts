@@ -30,7 +30,9 @@ export class Entries {
   /** Applies items in their order and returns what changed. Items of an unknown form are passed over. */
   apply(items: readonly unknown[], take: Take): Change[] {
     // All is read before the first is applied: if one can't be, nothing has changed.
-    const read = items.flatMap((item) => (isFields(item) && isText(item["key"]) ? readItem(item["key"], item, take) : []));
+    const read = items.flatMap((item) =>
+      isFields(item) && isText(item["key"]) ? readItem(item["key"], item, take) : [],
+    );
     const changes: Change[] = [];
     for (const { key, version, entry } of read) {
       const previous = this.map.get(key);
@@ -41,7 +43,8 @@ export class Entries {
       }
       this.map.set(key, entry);
       // A snapshot names what did not change, too. Versions alone may repeat in a new life of the channel.
-      if (previous?.version !== version || previous.at !== entry.at) changes.push({ key, removed: false, previous, ...entry });
+      if (previous?.version !== version || previous.at !== entry.at)
+        changes.push({ key, removed: false, previous, ...entry });
     }
     return changes;
   }

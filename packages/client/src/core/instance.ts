@@ -53,7 +53,8 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
 
   /** The subscription of a channel: one for each name. */
   subscription(channel: string): Subscription {
-    const subscription = this.#subscriptions.get(channel) ?? new Subscription(channel, this, this.#ports, this.emitter());
+    const subscription =
+      this.#subscriptions.get(channel) ?? new Subscription(channel, this, this.#ports, this.emitter());
     this.#subscriptions.set(channel, subscription);
     return subscription;
   }
@@ -113,7 +114,9 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
 
   connected(link: Link, welcome: Welcome): void {
     this.welcome = welcome;
-    this.#instances = [...this.#instances.filter((id) => id !== welcome.instance), welcome.instance].slice(-INSTANCES_MAX);
+    this.#instances = [...this.#instances.filter((id) => id !== welcome.instance), welcome.instance].slice(
+      -INSTANCES_MAX,
+    );
     this.pipeline(link, Infinity);
     this.own.connected();
     this.queue.connected();

@@ -39,7 +39,7 @@ export class Link {
   #socket: Socket | null;
 
   /** Opens a socket. Throws what the port throws. */
-  constructor(ports: ClientPorts, sink: LinkSink) {
+  constructor(ports: Pick<ClientPorts, "open">, sink: LinkSink) {
     this.#sink = sink;
     this.#socket = ports.open({
       open: () => sink.open(),
@@ -57,13 +57,15 @@ export class Link {
     const id = this.#nextId++;
     const head = JSON.stringify({ ...command, id });
     const text = payload ? `${head.slice(0, -1)},${payload.text}}` : head;
-    const size = (text.length * 3 > this.messageBytes ? byteLength(text) : 0) + (payload?.body?.byteLength ?? 0);
+    const frame = payload?.body ? encodeRecord(text, [payload.body]) : text;
+    // A character is three bytes at most, so most commands need no counting.
+    const size = isText(frame) && frame.length * 3 > this.messageBytes ? byteLength(frame) : frame.length;
     if (size > this.messageBytes) {
       settle(new CarillonError("too_large", `Expected ${this.messageBytes} bytes at most, got ${size}.`));
       return;
     }
     this.#waiting.set(id, settle);
-    this.#send(payload?.body ? encodeRecord(text, [payload.body]) : text);
+    this.#send(frame);
   }
 
   /** Answers the connect reply or a heartbeat. */

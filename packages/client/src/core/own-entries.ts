@@ -140,7 +140,9 @@ export class OwnEntries {
 export function readOutcome(answer: Exclude<Answer, null>): SetResult | CarillonError {
   if (answer instanceof CarillonError) return answer;
   const { pos, version } = answer;
-  return isText(pos) ? { pos, version: Number(version) } : new CarillonError("bad_message", "Expected pos and version.");
+  return isText(pos)
+    ? { pos, version: Number(version) }
+    : new CarillonError("bad_message", "Expected pos and version.");
 }
 
 /** A `set`, or a `remove` if there is no payload. */

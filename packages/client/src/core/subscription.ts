@@ -2,7 +2,15 @@ import { CarillonError, type ChannelKind, type GapReason, type Position } from "
 import type { Emitter } from "./emitter.ts";
 import { Entries, type Change } from "./entries.ts";
 import { isFields, isText, type Fields } from "./fields.ts";
-import { readAmendment, readPublication, takeFrom, type Amendment, type Publication, type Take, type Tombstone } from "./items.ts";
+import {
+  readAmendment,
+  readPublication,
+  takeFrom,
+  type Amendment,
+  type Publication,
+  type Take,
+  type Tombstone,
+} from "./items.ts";
 import { readError, type Answer, type Link } from "./link.ts";
 import type { ClientPorts } from "./ports.ts";
 import { TimerSet } from "./timer-set.ts";
@@ -186,7 +194,8 @@ export class Subscription {
   }
 
   #adopt({ kind, pos, live }: Fields): void {
-    if ((kind !== "log" && kind !== "state") || (pos !== null && !isText(pos))) throw new Error("Expected kind and pos.");
+    if ((kind !== "log" && kind !== "state") || (pos !== null && !isText(pos)))
+      throw new Error("Expected kind and pos.");
     this.kind = kind;
     this.position = pos;
     this.isLive = live === true;
@@ -253,7 +262,8 @@ export class Subscription {
 
   #take({ prev, pos, items, reset }: Fields, body: Uint8Array): void {
     const isState = this.kind === "state";
-    if (!(isText(pos) || (isState && pos === null)) || !Array.isArray(items)) throw new Error("Expected pos and items.");
+    if (!(isText(pos) || (isState && pos === null)) || !Array.isArray(items))
+      throw new Error("Expected pos and items.");
     const isReset = isState && reset === true;
     if (prev !== this.position && !isReset) {
       this.#resync();

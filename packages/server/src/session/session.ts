@@ -110,11 +110,11 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   }
 
   take({ head: fields, body }: Decoded, isAlone: boolean): void {
-    if (!isFields(fields)) return this.undecodable("Expected a JSON object.");
+    if (!isFields(fields)) return this.#refuseMessage("Expected a JSON object.");
     if (fields["cmd"] === "pong") return this.#pong();
     const { id, cmd } = fields;
     if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1 || typeof cmd !== "string") {
-      return this.undecodable("Expected a command with cmd and a positive integer id.");
+      return this.#refuseMessage("Expected a command with cmd and a positive integer id.");
     }
     this.#commandsInFlight++;
     this.host.metrics.commandsInFlight++;
@@ -181,15 +181,23 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.connection.close(code, reason);
   }
 
+  /** A message that can't be answered by its id is answered by 0; the connection goes on. */
+  #refuseMessage(problem: string): void {
+    if (this.#state !== "open") return this.undecodable(problem);
+    this.#commandsInFlight++;
+    this.host.metrics.commandsInFlight++;
+    new Answer(0, this).fail("bad_message", problem);
+  }
+
   #close(name: CloseName, reason: string = CLOSE_CODES[name].text): void {
     this.end(CLOSE_CODES[name].code, reason, false);
   }
 
   #connect(fields: Fields, isAlone: boolean, answer: Answer): void {
-    const input =
-      fields["cmd"] === "connect" && isAlone ? readConnect(fields) : "Expected connect first, alone in its frame.";
+    const isFirst = fields["cmd"] === "connect" && isAlone;
+    const input = isFirst ? readConnect(fields) : "Expected connect first, alone in its frame.";
     if (typeof input === "string") {
-      answer.fail("not_connected", input);
+      answer.fail(isFirst ? "bad_message" : "not_connected", input);
       return this.#close("protocol_error", input);
     }
     if (input.contract !== null && input.contract > this.host.contractVersion) {

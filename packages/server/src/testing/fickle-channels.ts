@@ -1,4 +1,4 @@
-import type { GapReason, Position } from "@carillon/protocol";
+import type { Position } from "@carillon/protocol";
 import type { BackplaneContext } from "../backplane/backplane.ts";
 import type {
   Answer,
@@ -23,17 +23,12 @@ import { RecordedLogs } from "./recorded-logs.ts";
 
 /** Who is told what truly happened in a store, at the moment it happened. */
 export interface StoreWitness {
-  /** An append is about to have its effect; `before` is the channel's top. */
-  appending?(request: AppendRequest, before: Position): void;
-  /** It had its effect, or was refused. */
+  /** A publication or amendment was appended, or refused, or found to be there already. */
   appended?(request: AppendRequest, result: AppendResult): void;
-  /** A change of state is about to have its effect. */
-  applying?(request: ApplyRequest): void;
+  /** A change of state was made or refused. */
   applied?(request: ApplyRequest, result: ApplyResult): void;
   /** A channel began a new life. */
   removed?(channel: string, top: Position): void;
-  /** A reader was told of a gap. */
-  gapped?(channel: string, reason: GapReason): void;
 }
 
 /** Settings of {@link FickleChannels}. */
@@ -82,12 +77,17 @@ export class FickleChannels implements ChannelStore {
   }
 
   subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
-    const subscription = { options };
+    // Who asks again goes on with the subscription that is there: nothing that is under way is lost.
+    const subscription = this.#subscribed.get(channel) ?? { options };
     this.#subscribed.set(channel, subscription);
     this.#requests.send(() => {
-      // Unsubscribed, and perhaps subscribed again, before it took effect: whoever asked no longer cares.
-      if (this.#subscribed.get(channel) !== subscription) return;
-      this.#of(options).subscribe(channel, options, (answer) => this.#answers.send(() => done(answer)));
+      if (this.#subscribed.get(channel) !== subscription) {
+        const message = "The subscription was ended before it was active.";
+        return this.#answers.send(() => done({ ok: false, code: "unavailable", message }));
+      }
+      this.#on(channel, options, (store) =>
+        store.subscribe(channel, options, (answer) => this.#answers.send(() => done(answer))),
+      );
     });
   }
 
@@ -96,7 +96,8 @@ export class FickleChannels implements ChannelStore {
     this.#subscribed.delete(channel);
     if (subscription === undefined) return;
     this.#requests.send(() => {
-      if (!this.#subscribed.has(channel)) this.#of(subscription.options).unsubscribe(channel);
+      if (this.#subscribed.has(channel)) return;
+      this.#on(channel, subscription.options, (store) => store.unsubscribe(channel));
     });
   }
 
@@ -108,16 +109,12 @@ export class FickleChannels implements ChannelStore {
         this.#answers.send(() => request.done(result));
       },
     }));
-    this.#requests.send(() => {
-      const { appending } = this.#witness;
-      this.#logs.append(answered, (request) => appending?.(request, this.top(request.channel, request.options)));
-    });
+    this.#requests.send(() => this.#logs.append(answered));
   }
 
   apply(batch: readonly ApplyRequest[]): void {
     this.#requests.send(() => {
       for (const request of batch) {
-        this.#witness.applying?.(request);
         const done = (result: ApplyResult): void => {
           this.#witness.applied?.(request, result);
           this.#answers.send(() => request.done(result));
@@ -128,16 +125,17 @@ export class FickleChannels implements ChannelStore {
   }
 
   read(request: ReadRequest, done: (answer: Answer<Page>) => void): void {
+    const { channel, options } = request;
     this.#requests.send(() =>
-      this.#of(request.options).read(request, (answer) => {
-        if (answer.ok && answer.value.gap !== null) this.#witness.gapped?.(request.channel, answer.value.gap);
-        this.#answers.send(() => done(answer));
-      }),
+      this.#on(channel, options, (store) => store.read(request, (answer) => this.#answers.send(() => done(answer)))),
     );
   }
 
   history(request: HistoryRequest, done: (answer: Answer<HistoryPage>) => void): void {
-    this.#requests.send(() => this.#logs.store.history(request, (answer) => this.#answers.send(() => done(answer))));
+    const { channel, options } = request;
+    this.#requests.send(() =>
+      this.#on(channel, options, (store) => store.history(request, (answer) => this.#answers.send(() => done(answer)))),
+    );
   }
 
   snapshot(channel: string, options: ChannelOptions, done: (answer: Answer<Snapshot>) => void): void {
@@ -174,18 +172,22 @@ export class FickleChannels implements ChannelStore {
     if (isNoticed) for (const [channel] of logs) this.#sink.suspect(channel);
   }
 
-  /** The top of a log or state channel, as of now. */
+  /** The top of a channel as of now. */
   top(channel: string, options: ChannelOptions): Position {
     let top = "";
-    const bounds = { items: 1, bytes: 1 };
-    if (options.kind === "state") this.#states.snapshot(channel, options, (answer) => (top = answer.ok ? answer.value.pos : ""));
-    else this.#logs.store.history({ channel, options, before: null, limit: 0 }, (answer) => (top = answer.ok ? answer.value.pos : ""));
-    void bounds;
+    const tell = (answer: Answer<{ readonly pos: Position }>): void => {
+      if (answer.ok) top = answer.value.pos;
+    };
+    this.#on(channel, options, (store) => {
+      if (options.kind === "state") store.snapshot(channel, options, tell);
+      else store.history({ channel, options, before: null, limit: 0 }, tell);
+    });
     return top;
   }
 
-  #of(options: ChannelOptions): MemoryChannels {
-    return options.kind === "log" ? this.#logs.store : this.#states;
+  #on(channel: string, options: ChannelOptions, work: (store: MemoryChannels) => void): void {
+    if (options.kind === "log") this.#logs.touch(channel, options, work);
+    else work(this.#states);
   }
 
   #deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {

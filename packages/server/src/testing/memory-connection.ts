@@ -5,6 +5,8 @@ export interface MemoryConnectionOptions {
   readonly id: string;
   /** Runs a callback after this tick: how the two ends learn that the connection was closed. */
   readonly endOfTick: (callback: () => void) => void;
+  /** Told at the moment when the server end is over, for whatever reason. */
+  readonly ended?: (isClean: boolean) => void;
   /** Bytes that the network holds for a reader who does not read. Default: any number. */
   readonly bufferBytes?: number;
   /** Queued bytes right after a write from which on `drained` is owed, and told no earlier. Default 65,536. */
@@ -119,14 +121,14 @@ export class MemoryConnection implements Connection {
 
   close(code: number, reason: string): void {
     if (this.#isServerDone) return;
-    this.#isServerDone = true;
+    this.#end(false);
     this.#closing = { code, reason };
     this.#options.endOfTick(() => this.#tellClosed(code, false));
   }
 
   terminate(): void {
     if (this.#isServerDone) return;
-    this.#isServerDone = true;
+    this.#end(false);
     this.#loseAll();
     this.#closing = { code: 1006, reason: "" };
     this.#options.endOfTick(() => this.#tellClosed(1006, false));
@@ -180,7 +182,7 @@ export class MemoryConnection implements Connection {
       if (sent.type === "text") this.#events?.text(sent.payload);
       else if (sent.type === "binary") this.#events?.binary(sent.payload);
       else {
-        this.#isServerDone = true;
+        this.#end(true);
         this.#tellClosed(1000, true);
       }
     }
@@ -202,7 +204,7 @@ export class MemoryConnection implements Connection {
   cut(): void {
     this.vanish();
     if (this.#isServerDone) return;
-    this.#isServerDone = true;
+    this.#end(false);
     this.#tellClosed(1006, false);
   }
 
@@ -251,6 +253,11 @@ export class MemoryConnection implements Connection {
     this.#bufferedBytes = 0;
   }
 
+  #end(isClean: boolean): void {
+    this.#isServerDone = true;
+    this.#options.ended?.(isClean);
+  }
+
   #tellClosed(code: number, isClean: boolean): void {
     const events = this.#events;
     this.#events = null;
@@ -282,7 +289,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 function split(bytes: Uint8Array): Received[] {
   const received: Received[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let offset = 0; offset < bytes.byteLength; ) {
+  for (let offset = 0; offset < bytes.byteLength;) {
     const end = offset + HEAD_BYTES + view.getUint32(offset + 1);
     if (end > bytes.byteLength) throw new Error("Expected whole frames, got a part of one.");
     const payload = bytes.subarray(offset + HEAD_BYTES, end);

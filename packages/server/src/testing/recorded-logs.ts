@@ -4,7 +4,7 @@ import type { Answer, AppendRequest, ChannelOptions } from "../backplane/channel
 import { MemoryChannels } from "../backplane/memory-channels.ts";
 import type { Ports } from "../core/ports.ts";
 
-/** Something that was done to the store, and the time at which it was. */
+/** Something that was done to the store, and when. */
 interface Deed {
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -12,32 +12,95 @@ interface Deed {
   readonly redo: (store: MemoryChannels) => void;
 }
 
+const ignore = (): void => {};
+
 /**
- * A memory store for logs that can go back: it is made anew, and everything up to some moment is done to it again under
- * the clocks and with the ids of the first time. So an old copy is the same log, epoch and tags included.
+ * A memory store for logs that can go back: it is made anew, and everything up to some moment is done to it again,
+ * under the clocks and with the ids of the first time. So an old copy is the same log, epoch and tags included.
  */
 export class RecordedLogs {
-  /** The store as it is now; another one after each roll back. */
-  store: MemoryChannels;
   readonly #context: BackplaneContext;
+  readonly #ids: string[] = [];
   #deeds: Deed[] = [];
-  #epochs = new Map<string, string[]>();
+  /** While deeds are done again: when the present one was done, and how many ids were drawn again. */
+  #past: { at: Pick<Deed, "wallMs" | "monotonicMs">; ids: number } | null = null;
+  #store: MemoryChannels;
 
   constructor(context: BackplaneContext) {
-    this.#context = context;
-    this.store = this.#make([], null);
+    this.#context = { ...context, ports: this.#ports(context.ports) };
+    this.#store = new MemoryChannels(this.#context);
   }
 
-  /** Appends, and remembers that; `before` is told of each request just before its effect. */
-  append(batch: readonly AppendRequest[], before: (request: AppendRequest) => void): void {
-    this.#remember(true, (store) => store.append(batch.map((request) => ({ ...request, done: () => {} }))));
-    // One by one, so that `before` comes in time; what the batch promises is kept by hand below.
-    this.store.append(batch.map((request, index) => ({ ...request, done: request.done, ...(index === 0 ? {} : {}) })));
-    void before;
+  /** The store as it is now; another one after each roll back. */
+  get store(): MemoryChannels {
+    return this.#store;
   }
 
+  /** Publishes and amends. */
+  append(batch: readonly AppendRequest[]): void {
+    const redo = (store: MemoryChannels): void => store.append(batch.map((request) => ({ ...request, done: ignore })));
+    this.#do(true, redo, (store) => store.append(batch));
+  }
+
+  /** Begins a new life of a channel. */
   remove(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
-    this.#remember(false, (store) => store.remove(channel, options, () => {}));
-    this.store.remove(channel, options, done);
+    this.#do(
+      false,
+      (store) => store.remove(channel, options, ignore),
+      (store) => store.remove(channel, options, done),
+    );
+  }
+
+  /** Does something that changes nothing but may open the channel. */
+  touch(channel: string, options: ChannelOptions, work: (store: MemoryChannels) => void): void {
+    const open = (store: MemoryChannels): void => store.history({ channel, options, before: null, limit: 0 }, ignore);
+    const ids = this.#ids.length;
+    open(this.#store);
+    // Only the opening is a deed: it drew the id of the channel's life.
+    if (this.#ids.length > ids) this.#do(false, open, ignore);
+    work(this.#store);
+  }
+
+  /** Makes the store what it was that many batches of appends ago, and forgets what came after. */
+  rollBack(appends: number): void {
+    let kept = this.#deeds.length;
+    for (let left = appends; left > 0 && kept > 0;) if (this.#deeds[--kept]?.isAppend === true) left--;
+    this.#deeds = this.#deeds.slice(0, kept);
+    this.#store.close();
+    this.#past = { at: { wallMs: 0, monotonicMs: 0 }, ids: 0 };
+    this.#store = new MemoryChannels(this.#context);
+    for (const deed of this.#deeds) {
+      this.#past.at = deed;
+      deed.redo(this.#store);
+    }
+    this.#ids.length = this.#past.ids;
+    this.#past = null;
+  }
+
+  #do(isAppend: boolean, redo: Deed["redo"], work: Deed["redo"]): void {
+    const { ports } = this.#context;
+    // Before the work, because what the work tells may lead to the next deed.
+    this.#deeds.push({ wallMs: ports.wallMs(), monotonicMs: ports.monotonicMs(), isAppend, redo });
+    work(this.#store);
+  }
+
+  #ports(world: Ports): Ports {
+    return {
+      monotonicMs: () => this.#past?.at.monotonicMs ?? world.monotonicMs(),
+      wallMs: () => this.#past?.at.wallMs ?? world.wallMs(),
+      after: (delayMs, callback) => world.after(delayMs, callback),
+      endOfTick: (callback) => world.endOfTick(callback),
+      random: () => world.random(),
+      id: () => this.#id(world),
+      hash: (data) => world.hash(data),
+    };
+  }
+
+  #id(world: Ports): string {
+    const again = this.#past === null ? undefined : this.#ids[this.#past.ids++];
+    if (again !== undefined) return again;
+    const id = world.id();
+    this.#ids.push(id);
+    return id;
   }
 }

@@ -30,8 +30,18 @@ export interface UpgradeRoute extends UpgradeDemands {
   readonly limits: WebSocketLimits;
   /** Room for one more connection from the address: what gives it back, or null when there is none. */
   reserve(remoteAddress: string): (() => void) | null;
+  /** Close code for connections that stand when the server leaves. Default 1001 (RFC 6455, section 7.4.1). */
+  readonly leavingCode?: number;
   /** Takes a connection. Called before any of its events. */
   accept(connection: Connection, info: UpgradeInfo): ConnectionEvents;
+}
+
+/** What {@link attachUpgrades} has set up. */
+export interface Attachment {
+  /** Takes no further upgrades. Connections that stand are not touched. */
+  detach(): void;
+  /** Closes the connections that still stand, whatever was said on them so far. */
+  end(reason: string): void;
 }
 
 /** Settings of {@link attachUpgrades}. */
@@ -55,11 +65,12 @@ interface UpgradeListener {
 /**
  * Serves the upgrades of an HTTP server that is not ours alone. Upgrades on other paths are left to the other
  * listeners, untouched; when there are none but ours they are refused with 404, since nobody else would ever answer and
- * the socket would hang. Returns the removal; connections that stand are not touched by it.
+ * the socket would hang.
  */
-export function attachUpgrades(server: HttpServer | HttpsServer, options: AttachOptions): () => void {
+export function attachUpgrades(server: HttpServer | HttpsServer, options: AttachOptions): Attachment {
   const { routes, ports, logger } = options;
   const acceptors = new Map<string, WebSocketAcceptor>();
+  const standing = new Map<Connection, UpgradeRoute>();
   for (const [path, { limits, protocols }] of routes) {
     acceptors.set(path, new WebSocketAcceptor({ limits, protocols, ports, logger }));
   }
@@ -82,14 +93,28 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
     const release = route.reserve(remoteAddress);
     if (release === null) return refuse(duplex, path, NO_ROOM);
     const checked = { request, socket: duplex, head, remoteAddress, origin: originOf(request) };
-    acceptor.upgrade(checked, (connection) => route.accept(connection, { path, query }), release);
+    let accepted: Connection | null = null;
+    const accept = (connection: Connection): ConnectionEvents => {
+      accepted = connection;
+      standing.set(connection, route);
+      return route.accept(connection, { path, query });
+    };
+    acceptor.upgrade(checked, accept, () => {
+      release();
+      if (accepted !== null) standing.delete(accepted);
+    });
   };
   const listener: UpgradeListener = Object.assign(upgraded, { [ROUTES]: routes });
   server.on("upgrade", listener);
-  return () => {
-    server.off("upgrade", listener);
+  return {
+    detach: () => void server.off("upgrade", listener),
+    end: (reason) => {
+      for (const [connection, { leavingCode = GOING_AWAY }] of standing) connection.close(leavingCode, reason);
+    },
   };
 }
+
+const GOING_AWAY = 1001;
 
 /** Path and query of a request target. An absolute one, or an odd one, has a path that no route has. */
 function targetOf(url: string): UpgradeInfo {

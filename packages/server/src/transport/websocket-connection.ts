@@ -31,10 +31,11 @@ export interface WebSocketParts {
   readonly logger: Logger;
 }
 
-/** Fragments that an unauthenticated peer may leave unfinished; each costs more memory than its bytes. */
-const UNAUTHENTICATED_FRAGMENTS = 64;
-/** Reads in which an unauthenticated peer may bring its bytes, for the same reason. */
-const UNAUTHENTICATED_READS = 256;
+/**
+ * Fragments that an unauthenticated peer may leave unfinished, and reads in which it may bring its bytes: each piece
+ * costs a few hundred bytes of memory beside its own. A client sends what comes first in one piece.
+ */
+const UNAUTHENTICATED_PIECES = 64;
 /** Pings and pongs a second. Nobody needs them often: the heartbeats of carillon.1 are messages. */
 const CONTROL_FRAMES_PER_SECOND = 100;
 /** Buffered bytes from which on `drained` must be told. */
@@ -198,7 +199,7 @@ export class WebSocketConnection implements Connection {
     const { unauthenticatedBytes, tooLargeCode } = this.#parts.limits;
     if (this.#receivedBytes > unauthenticatedBytes) {
       this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
-    } else if (this.#scanner.fragments > UNAUTHENTICATED_FRAGMENTS || this.#reads > UNAUTHENTICATED_READS) {
+    } else if (this.#scanner.fragments > UNAUTHENTICATED_PIECES || this.#reads > UNAUTHENTICATED_PIECES) {
       this.close(POLICY_VIOLATION, "Expected connect in fewer pieces.");
     }
   }

@@ -164,7 +164,8 @@ describe("a refresh", () => {
   it("takes a ticket of the same user and moves the end of the session, for later resumes as well", () => {
     const start = desk.admitted({ ticket: desk.issue({ lifetimeMs: 10 * MINUTE_MS }) });
     desk.world.advance(9 * MINUTE_MS);
-    const ticket = desk.issue({ user: { id: "ada", name: "Ada L." }, lifetimeMs: 20 * MINUTE_MS });
+    const user = { ...ADA, name: "Ada L." };
+    const ticket = desk.issue({ user, lifetimeMs: 20 * MINUTE_MS });
     const refreshed = desk.refresh(start.receipt, ticket) as Refreshed;
     expect(refreshed).toMatchObject({ lifetimeMs: 20 * MINUTE_MS, user: { name: "Ada L." } });
     desk.world.advance(15 * MINUTE_MS);

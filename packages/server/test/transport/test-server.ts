@@ -82,7 +82,8 @@ export class TestServer {
       ...route,
     };
     const routes = new Map([["/realtime", realtime]]);
-    this.detach = attachUpgrades(this.http, { routes, ports: systemPorts(), logger: SILENT_LOGGER, ...attach });
+    const attachment = attachUpgrades(this.http, { routes, ports: systemPorts(), logger: SILENT_LOGGER, ...attach });
+    this.detach = () => attachment.detach();
   }
 
   static async start(options: TestServerOptions = {}): Promise<TestServer> {

@@ -6,9 +6,10 @@ const NAME_MAX = 128;
 
 /** Calls a procedure of the contract. Calls are not ordered among themselves. */
 export const call: Command<{ readonly name: string; readonly input: unknown }> = {
-  read({ name, input = null }) {
+  read({ name, input }) {
     if (typeof name !== "string" || name.length === 0 || name.length > NAME_MAX)
       return "Expected name to be the name of a call.";
+    if (input === undefined) return "Expected input; null for a call without one.";
     return { name, input };
   },
 

@@ -13,6 +13,7 @@ interface SubscribeInput {
 export const subscribe: Command<SubscribeInput> = {
   read({ channel, position, history = 0 }) {
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
+    if (position !== undefined && history !== 0) return "Expected position or history, got both.";
     if (position !== undefined && !isPosition(position)) return "Expected position to be one that the server sent.";
     if (!Number.isSafeInteger(history) || Number(history) < 0)
       return "Expected history to be a number of publications.";

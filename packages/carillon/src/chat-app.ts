@@ -1,0 +1,67 @@
+import type { Schema } from "@carillon/protocol";
+import { createCarillon, type Carillon, type CommonOptions } from "@carillon/server";
+import { chatContract, guestSchema, isRoom, type ChatContract, type Guest } from "./chat-contract.ts";
+import { Reactions } from "./reactions.ts";
+import { RoomDirectory } from "./room-directory.ts";
+
+/** Rooms that are there before anybody opens one. */
+const ROOMS = { lobby: "Lobby" };
+
+/** The server of the chat. */
+export interface ChatApp {
+  readonly carillon: Carillon<ChatContract, Schema<Guest>>;
+  /** Fills the directory of rooms. */
+  open(): Promise<void>;
+  /** Stops what runs beside Carillon. */
+  close(): void;
+}
+
+/** The server of the chat: every guest may talk, listen and be seen in every room that has a well-formed name. */
+export function createChatApp(options: CommonOptions): ChatApp {
+  const isDurable = (options.backplane?.name ?? "memory") !== "memory";
+  const carillon: Carillon<ChatContract, Schema<Guest>> = createCarillon({
+    ...options,
+    contract: chatContract,
+    user: guestSchema,
+    authorize: {
+      "chat:{room}": ({ params }) => isRoom(params.room) && { subscribe: true, publish: true, amend: "own" },
+      "typing:{room}": ({ params }) => isRoom(params.room) && { subscribe: true, set: "own" },
+      "reactions:{room}": ({ params }) => isRoom(params.room) && { subscribe: true },
+      rooms: () => ({ subscribe: true }),
+    },
+    calls: {
+      "room.create": async ({ input }) => ({ room: await directory.create(input.title) }),
+      "message.react": async ({ input, user }) => {
+        await reactions.react(user.id, input);
+        return null;
+      },
+      "server.about": () => ({ isDurable }),
+    },
+  });
+  const directory = directoryOf(carillon);
+  const reactions = new Reactions({
+    entries: (room) => carillon.entries(`reactions:${room}`),
+    set: (room, message, value) => carillon.set(`reactions:${room}`, message, value),
+    remove: (room, message) => carillon.remove(`reactions:${room}`, message),
+  });
+  return { carillon, open: () => directory.open(), close: () => directory.close() };
+}
+
+function directoryOf(carillon: Carillon<ChatContract, Schema<Guest>>): RoomDirectory {
+  return new RoomDirectory(
+    {
+      channels: () => carillon.channels(),
+      people: async (room) => {
+        const members = await carillon.presence(`chat:${room}`);
+        return members.map(({ user, info }) => ({ user, name: info.name }));
+      },
+      rooms: async () => {
+        const entries = await carillon.entries("rooms");
+        return new Map([...entries].map(([room, { value }]) => [room, value]));
+      },
+      set: (room, entry) => carillon.set("rooms", room, entry),
+      remove: (room) => carillon.remove("rooms", room),
+    },
+    ROOMS,
+  );
+}

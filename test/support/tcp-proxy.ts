@@ -1,0 +1,152 @@
+import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
+
+/** Connections through one proxy at most; more are reset. */
+const CONNECTIONS_MAX = 512;
+
+/** Where the proxy forwards to. */
+export interface TcpTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * A TCP proxy that fails on command, as networks do. A test owns it and closes it, with all that passes through it.
+ *
+ *     client ──▶ proxy ──▶ server        reset(): both ends of all connections get a RST
+ *                                        stall(): bytes stop, in both directions, and nobody is told
+ *                                        refuse(): whoever comes new gets a RST
+ */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  readonly #target: TcpTarget;
+  #isStalled = false;
+  #isRefusing = false;
+
+  private constructor(target: TcpTarget) {
+    this.#target = target;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Starts one on a free port of the loopback address. */
+  static async start(target: TcpTarget): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once("error", reject);
+      proxy.#server.listen({ host: "127.0.0.1", port: 0 }, resolve);
+    });
+    return proxy;
+  }
+
+  get port(): number {
+    // A server that listens on TCP has an address of this form.
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections that pass through now. */
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  /** Resets all connections, stalled ones included; new ones are served as before. */
+  reset(): void {
+    for (const link of this.#links) link.reset();
+  }
+
+  /** Forwards nothing any more, not even that an end has closed, until {@link resume}; new connections stall as well. */
+  stall(): void {
+    this.#isStalled = true;
+    for (const link of this.#links) link.stall();
+  }
+
+  /** Forwards again; what waited goes out in its order. */
+  resume(): void {
+    this.#isStalled = false;
+    for (const link of this.#links) link.resume();
+  }
+
+  /** Resets whoever comes new, until {@link accept}. */
+  refuse(): void {
+    this.#isRefusing = true;
+  }
+
+  /** Lets new connections through again. */
+  accept(): void {
+    this.#isRefusing = false;
+  }
+
+  /** Resets everything and stops listening. */
+  async close(): Promise<void> {
+    this.reset();
+    await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isRefusing || this.#links.size >= CONNECTIONS_MAX) {
+      socket.on("error", () => {});
+      socket.resetAndDestroy();
+      return;
+    }
+    const upstream = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
+    const link = new Link(socket, upstream, () => this.#links.delete(link));
+    this.#links.add(link);
+    if (this.#isStalled) link.stall();
+  }
+}
+
+/** Two sockets, joined. Not by `pipe`, which starts reading again on its own terms. */
+class Link {
+  readonly #ends: readonly [Socket, Socket];
+  /** Ends that are not read because the other one has enough to write. */
+  readonly #waiting = new Set<Socket>();
+  #isStalled = false;
+
+  constructor(client: Socket, server: Socket, closed: () => void) {
+    this.#ends = [client, server];
+    this.#forward(client, server, closed);
+    this.#forward(server, client, closed);
+  }
+
+  stall(): void {
+    this.#isStalled = true;
+    for (const end of this.#ends) end.pause();
+  }
+
+  resume(): void {
+    this.#isStalled = false;
+    for (const end of this.#ends) this.#read(end);
+  }
+
+  reset(): void {
+    for (const end of this.#ends) {
+      // An end that is still connecting has nobody to send a RST to.
+      if (end.connecting) end.destroy();
+      else end.resetAndDestroy();
+    }
+  }
+
+  #forward(from: Socket, to: Socket, closed: () => void): void {
+    from.on("data", (chunk: Buffer) => {
+      if (to.write(chunk)) return;
+      this.#waiting.add(from);
+      from.pause();
+    });
+    to.on("drain", () => {
+      this.#waiting.delete(from);
+      this.#read(from);
+    });
+    from.on("end", () => to.end());
+    // `close` follows, and does the same for every end.
+    from.on("error", () => {});
+    from.on("close", () => {
+      if (from.errored !== null) this.reset();
+      // Both directions have ended: what is left to write still goes out.
+      else to.destroySoon();
+      closed();
+    });
+  }
+
+  #read(end: Socket): void {
+    if (!this.#isStalled && !this.#waiting.has(end)) end.resume();
+  }
+}
