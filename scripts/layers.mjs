@@ -27,6 +27,8 @@ const LAYERS = [
   { path: `${CLIENT}/core`, packages: [PROTOCOL], isSynchronous: true },
   { path: CLIENT, imports: [`${CLIENT}/core`], packages: [PROTOCOL] },
 
+  { path: "packages/react/src", packages: [PROTOCOL, "@carillon/client", "react"] },
+
   { path: `${SERVER}/core`, packages: [PROTOCOL], isSynchronous: true },
   { path: `${SERVER}/backplane`, imports: server("core"), packages: [PROTOCOL], isSynchronous: true },
   {

@@ -28,6 +28,7 @@ interface TrueItem {
 
 interface TruePublication {
   readonly id: string;
+  readonly user: string | null;
   readonly expires: number;
   /** Every payload that it ever had, in any life of its log. */
   readonly values: Set<Shown>;
@@ -102,8 +103,8 @@ export class LogOracle {
 
   /** The store answered an append. */
   appended(request: AppendRequest, result: AppendResult): void {
-    if (!result.ok) return;
-    const { channel, idempotency, id, amend } = request;
+    const { channel, idempotency, id } = request;
+    if (!result.ok) return this.#checkRefusal(request, result.code);
     const key = idempotency === null ? null : `${channel} ${idempotency.scope} ${id}`;
     const earlier = key === null ? [] : (this.#accepted.get(key) ?? []);
     if (result.duplicate) {
@@ -123,7 +124,6 @@ export class LogOracle {
     log.chain.push(place);
     if (key !== null) this.#accepted.set(key, [...earlier, place]);
     this.#trim(log);
-    void amend;
   }
 
   /** A client's attempt was answered with success. */
@@ -165,7 +165,11 @@ export class LogOracle {
     this.#trim(log);
     demand(end.depth === 0 || end.isTrimmed, () => `P4, ${who}: a gap of ${channel} hides items that are retained`);
     if (start.life !== end.life) return demand(reason === "epoch", () => `${who}: a gap by ${reason} between two lives of ${channel}`);
-    if (!isBefore(start, end)) return demand(reason === "rollback", () => `${who}: a gap by ${reason} back or aside in ${channel}`);
+    if (!isBefore(start, end)) {
+      // Where not even the place behind is left, a store can't tell what it lost from what it let go of.
+      const isFair = reason === "rollback" || (reason === "trimmed" && start.depth < end.depth);
+      return demand(isFair, () => `${who}: a gap by ${reason} back or aside in ${channel}`);
+    }
     demand(reason === "trimmed" && start !== end, () => `${who}: a gap by ${reason} along ${channel}`);
   }
 
@@ -214,18 +218,31 @@ export class LogOracle {
   }
 
   #item(log: TrueLog, request: AppendRequest, key: string | null, at: number): TrueItem {
-    const { id, data, amend, expiresInMs, idempotency } = request;
+    const { id, data, amend, expiresInMs, idempotency, publisher } = request;
+    const user = publisher?.user ?? null;
     const value = data === null ? null : typeof data === "string" ? data : `b:${Buffer.from(data).toString("base64")}`;
     const targetId = amend?.target ?? id;
     const known = log.publications.get(targetId);
-    const publication = known ?? { id: targetId, expires: expiresInMs === 0 ? 0 : at + expiresInMs, values: new Set() };
-    if (amend === null && known !== undefined) {
-      const retained = log.chain.slice(log.retainedFrom).some(({ item }) => item?.publication === known);
-      demand(!retained, () => `P3: ${id} is in ${request.channel} twice`);
-    }
+    const publication = known ?? { id: targetId, user, expires: expiresInMs === 0 ? 0 : at + expiresInMs, values: new Set() };
+    if (amend === null) demand(!this.#isRetained(log, targetId), () => `P3: ${id} is in ${request.channel} twice`);
+    else demand(this.#isRetained(log, targetId) && publication.user === user, () => `${user} changed ${targetId} of ${publication.user}`);
     publication.values.add(value);
     log.publications.set(targetId, publication);
     return { id, key, scope: idempotency?.scope ?? null, publication, isAmendment: amend !== null, value, at };
+  }
+
+  #checkRefusal({ id, channel, amend, publisher }: AppendRequest, code: string): void {
+    const log = this.#log(channel);
+    const told = (): string => `${id} was refused in ${channel} with ${code}`;
+    if (code === "unknown_publication") demand(amend !== null && !this.#isRetained(log, amend.target), told);
+    else if (code === "not_owner") demand(log.publications.get(amend?.target ?? "")?.user !== publisher?.user, told);
+    else demand(code === "id_reused" || code === "epoch_changed" || code === "overloaded" || code === "out_of_order", told);
+  }
+
+  /** True while the publication, or an amendment of it, is retained. */
+  #isRetained(log: TrueLog, id: string): boolean {
+    const publication = log.publications.get(id);
+    return publication !== undefined && log.chain.slice(log.retainedFrom).some(({ item }) => item?.publication === publication);
   }
 
   #between(prev: string | null, pos: string | null, count: number | null, what: string): TrueItem[] {

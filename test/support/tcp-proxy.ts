@@ -3,7 +3,7 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 /** Connections through one proxy at most; more are reset. */
 const CONNECTIONS_MAX = 512;
 
-/** Where the proxy forwards to. */
+/** Where the proxy forwards to; read anew for each connection, so that a server can be started, or replaced, behind it. */
 export interface TcpTarget {
   readonly host: string;
   readonly port: number;

@@ -18,7 +18,7 @@ const FOLLOW_MS = 300_000;
 /** A reader who is so near to the end follows it, in pixels. */
 const NEAR_PX = 80;
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /**

@@ -37,7 +37,7 @@ export async function* iterate(
     const last = buffer.at(-1);
     if (isOver) return;
     if (last && !("id" in last) && !("id" in value)) buffer[0] = merge(last, value);
-    else if (true) buffer.push(value);
+    else if (buffer.length < BUFFER_MAX) buffer.push(value);
     else end(new CarillonError("overloaded", `The loop fell ${BUFFER_MAX} publications behind.`));
     wake?.();
   };

@@ -82,14 +82,17 @@ function adapt(socket: WebSocketLike, events: SocketEvents): Socket {
     if (!isOver) events.message(typeof data === "string" ? data : new Uint8Array(data));
   });
   socket.addEventListener("close", ({ code, reason }) => {
-    if (!isOver) events.close(code, reason);
+    if (isOver) return;
     isOver = true;
+    events.close(code, reason);
   });
   // `close` follows and says all; without a listener, `ws` would throw.
   socket.addEventListener("error", () => {});
   return {
     send: (data) => socket.send(data),
     close: (code, reason) => {
+      // A browser throws for the code of a broken connection (1006), though there is nothing left to close.
+      if (isOver) return;
       isOver = true;
       socket.close(code, reason);
     },

@@ -84,6 +84,7 @@ describe("golden vectors", () => {
       remove: true,
       call: true,
       pong: true,
+      ping: true,
     };
     const pushes: Record<Push["push"], true> = {
       items: true,

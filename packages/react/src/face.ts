@@ -109,8 +109,6 @@ export interface ConnectionView {
   readonly code: number | null;
   /** Why the client stopped or could not connect; null while connected. */
   readonly error: CarillonError | null;
-  /** When the next attempt begins (`Date.now()`); null while one runs and when there is none. */
-  readonly nextAttemptAt: number | null;
   /** Connects again after `disconnect` or a stop. */
   readonly connect: () => void;
   /** Leaves cleanly. */
@@ -271,9 +269,10 @@ type CallSpecOf<C extends Contract, N extends CallName<C>> = C["calls"][N] exten
 
 /** Follows a log channel, by its name, or by pattern and parameters. */
 export interface UseChannel<C extends Contract> {
-  <const N extends string>(name: NameOf<C, LogSpec, N>, options?: UseChannelOptions): ChannelViewOf<
-    SpecOfName<C, LogSpec, N>
-  >;
+  <const N extends string>(
+    name: NameOf<C, LogSpec, N>,
+    options?: UseChannelOptions,
+  ): ChannelViewOf<SpecOfName<C, LogSpec, N>>;
   <const P extends PatternKey<Part<C, LogSpec>>>(
     pattern: P,
     params: Params<P>,
@@ -284,9 +283,10 @@ type ChannelViewOf<S extends ChannelSpec> = ChannelView<PayloadInput<S>, Payload
 
 /** Pages backwards through a log channel, by its name, or by pattern and parameters. */
 export interface UseHistory<C extends Contract> {
-  <const N extends string>(name: NameOf<C, LogSpec, N>, options?: UseHistoryOptions): HistoryViewOf<
-    SpecOfName<C, LogSpec, N>
-  >;
+  <const N extends string>(
+    name: NameOf<C, LogSpec, N>,
+    options?: UseHistoryOptions,
+  ): HistoryViewOf<SpecOfName<C, LogSpec, N>>;
   <const P extends PatternKey<Part<C, LogSpec>>>(
     pattern: P,
     params: Params<P>,

@@ -87,7 +87,10 @@ export class HistoryPager {
       // Meanwhile the head may have moved; then the page belongs nowhere.
       const isFitting = before === timeline.cursor && this.#amendments.size <= AMENDMENTS_MAX;
       if (!isFitting) continue;
-      const count = timeline.prepend(page.items.map((item) => this.#host.rowOf(item)), page.prev);
+      const count = timeline.prepend(
+        page.items.map((item) => this.#host.rowOf(item)),
+        page.prev,
+      );
       for (const amendment of this.#amendments.values()) timeline.amend(amendment);
       this.hasMore = page.more;
       this.#host.changed("rows");

@@ -5,6 +5,7 @@
 import { CarillonError, type AnyChannel, type Published, type PublishOptions } from "@carillon/client";
 import type { Publisher } from "@carillon/protocol";
 import type { PublicationItem } from "./face.ts";
+import { noClient } from "./shared.ts";
 
 /** Most publications shown; the oldest that failed goes first. The client's own queue takes as many. */
 const SHOWN_MAX = 1000;
@@ -24,8 +25,8 @@ export interface OutgoingHost {
   readonly channel: AnyChannel | null;
   /** Something changed that components see. */
   changed(): void;
-  /** A publication is stored; its echo may have come, may come, or may never come. */
-  stored(sending: Sending, life: number): void;
+  /** A publication is stored that was sent under that life; its echo did not come yet, and may never come. */
+  stored(life: number): void;
   /** Names the subscription that stands: another one may start behind the publication and never show it. */
   readonly life: number;
   /** Who publishes, as far as that is known. */
@@ -106,13 +107,13 @@ export class Outgoing {
     const { data, options, controller } = sending;
     const promise = channel
       ? channel.publish(data, { ...options, signal: controller.signal })
-      : Promise.reject(new CarillonError("disconnected", "Expected a client; the provider has null."));
+      : Promise.reject<Published>(noClient());
     // Both outcomes are seen to here, so who does not await the promise gets no unhandled rejection.
     promise.then(
       ({ at }) => {
         if (!this.has(sending)) return;
         this.show(sending, { status: "sent", at });
-        this.#host.stored(sending, life);
+        this.#host.stored(life);
       },
       (cause: unknown) => this.#failed(sending, errorOf(cause)),
     );

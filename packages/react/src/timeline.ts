@@ -28,6 +28,8 @@ export class Timeline {
   readonly #numbers = new Map<string, number[]>();
   /** Ascending. */
   #marks: Mark[] = [];
+  /** The newest place that is known. */
+  #tail: Mark | undefined;
   #gaps = 0;
 
   /** Number of the first row. */
@@ -80,15 +82,16 @@ export class Timeline {
   /** `position` is the place after the last row. */
   mark(position: Position): void {
     const { end } = this;
+    this.#tail = { number: end, position };
     const last = this.#marks.at(-1);
     if (last?.number === end) this.#marks.pop();
     else if (last && end - last.number < MARK_ROWS) return;
-    this.#marks.push({ number: end, position });
+    this.#marks.push(this.#tail);
   }
 
   /** From where to read backwards: the place before the head, or the first one after it that is known. */
   get cursor(): Position | undefined {
-    return this.#marks.find(({ number }) => number >= this.#head)?.position;
+    return (this.#marks.find(({ number }) => number >= this.#head) ?? this.#tail)?.position;
   }
 
   /** Lets the oldest rows go, down to `limit`. Returns whether any went. */
@@ -110,6 +113,7 @@ export class Timeline {
     this.#head = 0;
     this.#numbers.clear();
     this.#marks = [];
+    this.#tail = undefined;
   }
 
   #find({ id, key }: StoredRow): number | undefined {

@@ -282,7 +282,7 @@ export class Node implements SessionHost, StoreSink {
     for (const subscription of catchingUp) subscription.step();
     const dirty = this.#dirty;
     this.#dirty = [];
-    for (const outbox of dirty) this.metrics.bytesWritten += outbox.flush(this.#joiner);
+    for (const outbox of dirty) this.metrics.bytesWritten += outbox.endTick(this.#joiner);
     this.metrics.writes += dirty.length;
     this.#joiner.reset();
   }

@@ -189,7 +189,7 @@ export class PublishQueue {
    * refused as `out_of_order`, and had a later one gone out already, it would overtake them.
    */
   #release(lane: Lane): void {
-    if (!lane.isHeld || this.#timers.has(lane.channel)) return;
+    if (!lane.isHeld || lane.inFlight || this.#timers.has(lane.channel)) return;
     lane.isHeld = false;
     this.#flush(lane);
   }

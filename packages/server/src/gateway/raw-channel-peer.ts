@@ -37,7 +37,7 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
     this.#host = host;
     this.#route = route;
     this.#target = target;
-    this.outbox = new Outbox(connection, host, host.limits.outboxBytes);
+    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
     this.#liveness = new Liveness(host.ports, connection, host.limits);
     this.#leaveWheel = host.wheel.add(this);
     host.metrics.connections++;
@@ -74,9 +74,15 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
     this.#end();
   }
 
+  alive(): void {
+    this.#liveness.heard();
+  }
+
   beat(): void {
-    // A raw peer need not ever say anything, so its silence means nothing; only a stalled queue does.
-    if (this.#liveness.beat(true) !== "slow") return;
+    const pulse = this.#liveness.beat(this.#isPaused);
+    // A raw peer need never say anything by itself, so it is asked; every WebSocket answers a ping.
+    if (pulse === "alive") return this.#connection.probe();
+    if (pulse === "heartbeat_missed") return this.#connection.terminate();
     this.#host.metrics.slowClosed++;
     this.#close(POLICY, CLOSE_CODES.slow.text);
   }

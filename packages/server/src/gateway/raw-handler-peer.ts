@@ -33,7 +33,7 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
     this.url = url;
     this.#connection = connection;
     this.#host = host;
-    this.#outbox = new Outbox(connection, host, host.limits.outboxBytes);
+    this.#outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
     this.#liveness = new Liveness(host.ports, connection, host.limits);
     this.#leaveWheel = host.wheel.add(this);
     host.metrics.connections++;
@@ -79,9 +79,15 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
     this.#end(code, "");
   }
 
+  alive(): void {
+    this.#liveness.heard();
+  }
+
   beat(): void {
-    // A raw peer need not ever say anything, so its silence means nothing; only a stalled queue does.
-    if (this.#liveness.beat(true) !== "slow") return;
+    const pulse = this.#liveness.beat(this.#isPaused);
+    // A raw peer need never say anything by itself, so it is asked; every WebSocket answers a ping.
+    if (pulse === "alive") return this.#connection.probe();
+    if (pulse === "heartbeat_missed") return this.#connection.terminate();
     this.#host.metrics.slowClosed++;
     this.close({ code: POLICY, reason: CLOSE_CODES.slow.text });
   }

@@ -18,6 +18,8 @@ export interface Connection {
   readonly takenBytes: number;
   /** The peer is authenticated: the small bounds for strangers end, the normal ones apply. */
   opened(): void;
+  /** Asks a peer that need never say anything for a sign of life (a ping); `alive` tells of the answer. */
+  probe(): void;
   /** Writes whole frames. */
   write(frames: Uint8Array): void;
   /** Writes several buffers of whole frames with one system call. */
@@ -45,6 +47,8 @@ export interface Connection {
 export interface ConnectionEvents {
   text(payload: string): void;
   binary(payload: Uint8Array): void;
+  /** The peer gave a sign of life that is no message. */
+  alive?(): void;
   /**
    * Everything written was taken by the operating system. Told at least once after every time that `queuedBytes` was
    * 64 KiB or more right after a write, unless `closed` comes first; possibly more often.

@@ -14,13 +14,16 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #owner: OutboxOwner;
   readonly #bytesMax: number;
+  readonly #onRoom: () => void;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
 
-  constructor(connection: Connection, owner: OutboxOwner, bytesMax: number) {
+  /** `onRoom` is called when writing made room in a full outbox; that the peer made room, the connection tells. */
+  constructor(connection: Connection, owner: OutboxOwner, bytesMax: number, onRoom: () => void) {
     this.#connection = connection;
     this.#owner = owner;
     this.#bytesMax = bytesMax;
+    this.#onRoom = onRoom;
   }
 
   /** Bytes that the peer has yet to take. */
@@ -28,7 +31,7 @@ export class Outbox {
     return this.#pendingBytes + this.#connection.queuedBytes;
   }
 
-  /** True at or over the bound: offer nothing, read nothing until `drained`. */
+  /** True at or over the bound: offer nothing and read nothing until there is room. */
   get isFull(): boolean {
     return this.bytes >= this.#bytesMax;
   }
@@ -45,6 +48,17 @@ export class Outbox {
     if (this.#pending.length === 0) this.#owner.dirty(this);
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.byteLength;
+  }
+
+  /**
+   * Ends the tick: writes what was collected, and tells whoever waits for room if that made some. Bytes that the system
+   * takes at once never count as queued, so no `drained` follows them. Returns the bytes written.
+   */
+  endTick(joiner: Joiner): number {
+    const wasFull = this.isFull;
+    const bytes = this.flush(joiner);
+    if (wasFull && !this.isFull) this.#onRoom();
+    return bytes;
   }
 
   /** Writes what was collected. Returns the bytes written. */

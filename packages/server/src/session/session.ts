@@ -63,7 +63,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.id = host.ports.id();
     this.connection = connection;
     this.host = host;
-    this.outbox = new Outbox(connection, host, host.limits.outboxBytes);
+    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
     this.#inbox = new Inbox(connection, this, host.ports, host.limits);
     this.#errors = new ErrorBudget(host.ports, host.limits.errorsPerMinute);
     this.#liveness = new Liveness(host.ports, connection, host.limits);

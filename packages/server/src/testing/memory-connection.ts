@@ -91,6 +91,11 @@ export class MemoryConnection implements Connection {
 
   // The server end.
 
+  probe(): void {
+    // A peer in memory is there as long as it is not cut.
+    this.#events?.alive?.();
+  }
+
   opened(): void {
     // A test has no strangers to bound.
   }

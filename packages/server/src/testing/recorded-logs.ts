@@ -64,7 +64,12 @@ export class RecordedLogs {
   /** Makes the store what it was that many batches of appends ago, and forgets what came after. */
   rollBack(appends: number): void {
     let kept = this.#deeds.length;
-    for (let left = appends; left > 0 && kept > 0;) if (this.#deeds[--kept]?.isAppend === true) left--;
+    let left = appends;
+    for (let index = kept - 1; index >= 0 && left > 0; index--) {
+      if (this.#deeds[index]?.isAppend !== true) continue;
+      kept = index;
+      left--;
+    }
     this.#deeds = this.#deeds.slice(0, kept);
     this.#store.close();
     this.#past = { at: { wallMs: 0, monotonicMs: 0 }, ids: 0 };

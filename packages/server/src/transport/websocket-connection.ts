@@ -124,6 +124,10 @@ export class WebSocketConnection implements Connection {
     this.#expectDrain();
   }
 
+  probe(): void {
+    if (this.#isWritable) this.#ws.ping();
+  }
+
   opened(): void {
     this.#isOpened = true;
   }
@@ -236,6 +240,7 @@ export class WebSocketConnection implements Connection {
       this.#controlFrames = 0;
     }
     this.#controlFrames += 1;
+    this.#tell(() => this.#events?.alive?.());
     if (this.#controlFrames > CONTROL_FRAMES_PER_SECOND && !this.#isOver) {
       this.close(POLICY_VIOLATION, `Expected at most ${CONTROL_FRAMES_PER_SECOND} pings and pongs a second.`);
     }
