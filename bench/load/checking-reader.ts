@@ -1,5 +1,5 @@
 import { MESSAGE_BYTES, messageText } from "../messages.ts";
-import { HEARTBEAT_BYTES, type Counting, type Reader } from "./reader.ts";
+import { BINARY, HEARTBEAT_BYTES, PING, type Counting, type Reader } from "./reader.ts";
 
 /** Bytes of a message's data in JSON that are not its text: `{"text":""}`. */
 export const JSON_BYTES = 11;
@@ -13,14 +13,19 @@ export class CheckingReader implements Reader {
   itemBytes = 0;
   replies = 0;
   heartbeats = 0;
-  /** The first things that were wrong. */
-  readonly problems: string[] = [];
+  pings = 0;
+  readonly #problems: string[] = [];
   readonly #counting: Counting;
   #rest: Buffer = Buffer.alloc(0);
   #position: unknown = null;
 
   constructor(counting: Counting) {
     this.#counting = counting;
+  }
+
+  /** The first things that were wrong since this was last asked. */
+  takeProblems(): string[] {
+    return this.#problems.splice(0);
   }
 
   read(bytes: Buffer, length: number): void {
@@ -38,7 +43,11 @@ export class CheckingReader implements Reader {
     const code = (frame[1] ?? 0) & 0x7f;
     const payload = frame.subarray(code < 126 ? 2 : code === 126 ? 4 : 10);
     const opcode = (frame[0] ?? 0) & 0x0f;
-    if (opcode > 2) return this.#fail(`a control frame with opcode ${opcode}: ${payload.toString("latin1", 2)}`);
+    if (opcode === PING) {
+      this.pings += 1;
+      return;
+    }
+    if (opcode > BINARY) return this.#fail(`a control frame with opcode ${opcode}: ${payload.toString("latin1", 2)}`);
     if (this.#counting === "frames") {
       this.itemBytes += frame.length;
       return this.#item(payload.toString("latin1"), MESSAGE_BYTES);
@@ -72,7 +81,7 @@ export class CheckingReader implements Reader {
   }
 
   #fail(problem: string): void {
-    if (this.problems.length < 3) this.problems.push(problem.slice(0, 300));
+    if (this.#problems.length < 3) this.#problems.push(problem.slice(0, 300));
   }
 }
 

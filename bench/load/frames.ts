@@ -2,7 +2,7 @@
  * Frames as a client sends them (RFC 6455, section 5.2). The masking key is zero, which the RFC does not forbid and
  * which leaves the payload as it is: the load generator has better things to do than to mask.
  */
-export function clientFrame(opcode: 1 | 2, payload: string | Uint8Array): Buffer {
+export function clientFrame(opcode: 0x1 | 0x2 | 0xa, payload: string | Uint8Array): Buffer {
   const bytes = Buffer.from(payload);
   if (bytes.length > 65_535) throw new RangeError(`Expected at most 65,535 bytes, got ${bytes.length}.`);
   const isShort = bytes.length < 126;

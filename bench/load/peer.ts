@@ -15,9 +15,10 @@ export interface PeerOptions {
 }
 
 const HEAD_END = Buffer.from("\r\n\r\n");
-const PONG = clientFrame(1, '{"cmd":"pong"}');
+const PONG_MESSAGE = clientFrame(0x1, '{"cmd":"pong"}');
+const PONG_FRAME = clientFrame(0xa, "");
 /** One buffer for all sockets: what is read into it is dealt with before the next is read. */
-const SHARED = Buffer.allocUnsafeSlow(262_144);
+const SHARED = Buffer.allocUnsafeSlow(65_536);
 
 /** One connection of the load generator: a bare socket, so that hardly anything of what it costs is JavaScript. */
 export class Peer {
@@ -35,7 +36,7 @@ export class Peer {
       port: options.port,
       host: "127.0.0.1",
       noDelay: true,
-      onread: { buffer: SHARED, callback: (count, bytes) => this.#read(Buffer.from(bytes.buffer, bytes.byteOffset, count), count) },
+      onread: { buffer: SHARED, callback: (count) => this.#read(count) },
     });
     this.#socket.on("connect", () => this.#socket.write(upgradeRequest(options.path, options.protocol)));
   }
@@ -57,13 +58,13 @@ export class Peer {
     this.#socket.destroy();
   }
 
-  #read(bytes: Buffer, length: number): boolean {
-    if (this.#head !== null) this.#readHead(bytes);
-    else this.reader.read(bytes, length);
-    if (this.reader.heartbeats > 0) {
-      this.reader.heartbeats = 0;
-      this.#socket.write(PONG);
-    }
+  #read(length: number): boolean {
+    if (this.#head === null) this.reader.read(SHARED, length);
+    else this.#readHead(this.#head, SHARED.subarray(0, length));
+    if (this.reader.heartbeats > 0) this.#socket.write(PONG_MESSAGE);
+    if (this.reader.pings > 0) this.#socket.write(PONG_FRAME);
+    this.reader.heartbeats = 0;
+    this.reader.pings = 0;
     if (this.#onReady !== null && this.#head === null && this.reader.replies >= this.#repliesWanted) {
       this.#onReady();
       this.#onReady = null;
@@ -72,17 +73,18 @@ export class Peer {
     return true;
   }
 
-  #readHead(bytes: Buffer): void {
-    this.#head = Buffer.concat([this.#head ?? HEAD_END, bytes]);
-    const end = this.#head.indexOf(HEAD_END);
+  #readHead(before: Buffer, bytes: Buffer): void {
+    const all = Buffer.concat([before, bytes]);
+    this.#head = all;
+    const end = all.indexOf(HEAD_END);
     if (end === -1) return;
-    const head = this.#head.toString("latin1", 0, end);
+    const head = all.toString("latin1", 0, end);
     if (!head.startsWith("HTTP/1.1 101 ")) this.#socket.destroy(new Error(`Expected an upgrade, got: ${head}`));
-    const rest = this.#head.subarray(end + HEAD_END.length);
+    const rest = all.subarray(end + HEAD_END.length);
     this.#head = null;
     const { greeting } = this.#options;
     this.#repliesWanted = greeting.length;
-    for (const text of greeting) this.#socket.write(clientFrame(1, text));
+    for (const text of greeting) this.#socket.write(clientFrame(0x1, text));
     this.reader.read(rest, rest.length);
   }
 }

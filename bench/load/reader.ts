@@ -11,12 +11,16 @@ export interface Reader {
   readonly itemBytes: number;
   /** Frames that are neither messages nor heartbeats: replies. */
   readonly replies: number;
-  /** Heartbeats that are yet to be answered; whoever answers them takes them away. */
+  /** Signs of life that want one back, messages and pings; whoever answers them takes them away. */
   heartbeats: number;
+  pings: number;
   /** Takes the first `length` bytes, cut anywhere. They are read within the call. */
   read(bytes: Buffer, length: number): void;
 }
 
+/** Opcodes (RFC 6455, section 5.2). Up to this one a frame holds data. */
+export const BINARY = 0x2;
+export const PING = 0x9;
 const MARK_BYTE = MARK.charCodeAt(0);
 /** Bytes of `{"push":"heartbeat"}`; nothing else that a server sends is as long. */
 export const HEARTBEAT_BYTES = 20;
@@ -30,6 +34,7 @@ export class CountingReader implements Reader {
   itemBytes = 0;
   replies = 0;
   heartbeats = 0;
+  pings = 0;
   readonly #counting: Counting;
   readonly #header = Buffer.alloc(10);
   #headerBytes = 0;
@@ -81,13 +86,14 @@ export class CountingReader implements Reader {
   }
 
   #endFrame(): void {
-    const isData = ((this.#header[0] ?? 0) & 0x0f) <= 2;
-    const items = this.#counting === "frames" ? (isData ? 1 : 0) : this.#itemsOfFrame;
+    const opcode = (this.#header[0] ?? 0) & 0x0f;
+    const items = this.#counting === "frames" ? (opcode <= BINARY ? 1 : 0) : this.#itemsOfFrame;
     if (items > 0) {
       this.items += items;
       this.itemBytes += this.#headerBytes + this.#payloadBytes;
-    } else if (this.#payloadBytes === HEARTBEAT_BYTES) this.heartbeats += 1;
-    else this.replies += 1;
+    } else if (opcode === PING) this.pings += 1;
+    else if (this.#payloadBytes === HEARTBEAT_BYTES) this.heartbeats += 1;
+    else if (opcode <= BINARY) this.replies += 1;
     this.#headerBytes = 0;
     this.#itemsOfFrame = 0;
     this.#left = -1;

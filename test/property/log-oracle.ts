@@ -104,6 +104,7 @@ export class LogOracle {
   /** The store answered an append. */
   appended(request: AppendRequest, result: AppendResult): void {
     const { channel, idempotency, id } = request;
+    this.#trim(this.#log(channel));
     if (!result.ok) return this.#checkRefusal(request, result.code);
     const key = idempotency === null ? null : `${channel} ${idempotency.scope} ${id}`;
     const earlier = key === null ? [] : (this.#accepted.get(key) ?? []);

@@ -181,8 +181,10 @@ export class ModelClient {
   /** Publishes, or amends with a target. While offline it waits. */
   publish(attempt: Omit<Attempt, "first" | "state" | "result">): void {
     const full: Attempt = { ...attempt, first: null, state: "queued", result: null };
+    // Behind one that has to be sent again, it waits: sent now, it might overtake it.
+    if (this.unconfirmed.some((other) => other.channel === full.channel && other.state === "waiting")) full.state = "waiting";
     this.unconfirmed.push(full);
-    if (this.isConnected) this.#sendAttempt(full);
+    if (this.isConnected && full.state === "queued") this.#sendAttempt(full);
   }
 
   /** Sends a confirmed attempt once more, possibly with other data under the same id. */
@@ -270,12 +272,18 @@ export class ModelClient {
       this.#judge.refused(this, attempt, code);
       if (!retry) return this.#conclude(attempt, code === "epoch_changed" ? "uncertain" : "rejected");
       attempt.state = "waiting";
-      const { connection } = this;
-      this.#world.after(RETRY_MS, () => {
-        if (this.connection !== connection) return;
-        // All that wait, so that they keep their order; those whose timers come later then find nothing to do.
-        for (const other of this.unconfirmed) if (other.state === "waiting") this.#sendAttempt(other);
-      });
+      this.#retryLater(attempt.channel);
+    });
+  }
+
+  /** Sends again all that wait, in their order, once no answer is missing: what is under way is refused as well. */
+  #retryLater(channel: string): void {
+    const { connection } = this;
+    this.#world.after(RETRY_MS, () => {
+      if (this.connection !== connection) return;
+      const attempts = this.unconfirmed.filter((attempt) => attempt.channel === channel);
+      if (attempts.some(({ state }) => state === "sent")) return this.#retryLater(channel);
+      for (const attempt of attempts) if (attempt.state === "waiting") this.#sendAttempt(attempt);
     });
   }
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 /** The command, as it is installed: it runs what `npm run build` has built. */
-export const COMMAND = fileURLToPath(new URL("../../packages/carillon/bin/carillon.js", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../packages/carillon/bin/carillon.js", import.meta.url));
 
 /** A start that takes longer has failed, in milliseconds. */
 const START_MS = 15_000;

@@ -28,7 +28,7 @@ export function ask<T>(
       try {
         settle(outcome instanceof CarillonError ? outcome : read(outcome, body));
       } catch (cause) {
-        settle(new CarillonError("bad_message", "Expected a well-formed reply.", { cause }));
+        settle(new CarillonError("bad_message", "Expected carillon.1.", { cause }));
       }
     });
   return promised(instance, start, signal);

@@ -147,7 +147,7 @@ const MESSAGE = fc
         if (key === undefined) break;
         const inner = place[key];
         if (typeof inner !== "object" || inner === null || (choice + depth) % 3 === 0) {
-          place[key] = value;
+          place[key] = structuredClone(value);
           break;
         }
         place = inner as Record<string, unknown>;

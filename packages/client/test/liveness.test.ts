@@ -240,3 +240,16 @@ test("an absurd lifetime or heartbeat does not become a storm", async () => {
   expect(world.ticketsAsked).toBeLessThan(4);
   expect(world.ends).toHaveLength(1);
 });
+
+test("what follows in a frame in whose middle a listener disconnects counts no more", async () => {
+  const world = new World();
+  const client = world.connect();
+  const lobby = client.channel("chat:lobby");
+  lobby.on("publication", () => client.disconnect());
+  await world.settle();
+  const items = { push: "items", channel: "chat:lobby", prev: "p0", pos: "p1", items: [{ id: "a", at: 1, data: 1 }] };
+  world.end.push(items, { push: "drain", delayMs: 60_000 });
+  await world.settle();
+  expect(client.state).toBe("disconnected");
+  expect(world.timers).toBe(0);
+});

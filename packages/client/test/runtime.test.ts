@@ -90,6 +90,27 @@ test("a server that is not there is tried again", async () => {
   expect(client.state).toBe("connecting");
 });
 
+test("a broken connection is tried again, though a browser's WebSocket throws for the code 1006", async () => {
+  const { server, url } = await listen();
+  // As the WebSocket standard has it: close() looks at the code before it looks at the state.
+  class Strict extends WebSocket {
+    override close(code = 1000, reason?: string): void {
+      if (code !== 1000 && (code < 3000 || code > 4999)) throw new Error(`InvalidAccessError: ${code}`);
+      super.close(code, reason);
+    }
+  }
+  const errors: unknown[] = [];
+  const client = open({ url, WebSocket: Strict, ports: { report: (error) => void errors.push(error) } });
+  const { socket } = await accept(server);
+  socket.terminate();
+  const { socket: again } = await accept(server);
+  const connected = new Promise((resolve) => client.on("state", resolve));
+  await once(again, "message");
+  again.send(JSON.stringify({ re: 1, ok: welcome() }));
+  expect(await connected).toMatchObject({ state: "connected" });
+  expect(errors).toEqual([]);
+});
+
 test.each([
   ["a relative URL", { url: "/realtime" }, /url/i],
   ["a runtime without a WebSocket", { url: "ws://x.test" }, /pass that of ws/],

@@ -308,4 +308,10 @@ test("own publications can be left out, also those of an earlier instance", asyn
   await world.settle();
   expect(seen.map(({ id }) => id)).toEqual(["hers", "server"]);
   expect(lobby.position).toBe("p1");
+  world.script = { connect: () => ({ ok: welcome({ instance: "i3" }) }) };
+  world.end.close(4102);
+  await world.advance(500);
+  world.end.items("chat:lobby", "p1", "p2", [item("earlier", by("i1")), item("now", by("i3")), item("hers", by("i2"))]);
+  await world.settle();
+  expect(seen.map(({ id }) => id)).toEqual(["hers", "server", "hers"]);
 });

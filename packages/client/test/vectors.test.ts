@@ -24,7 +24,7 @@ function link(): { link: Link; receive: (frame: Frame) => void; pushes: Head[]; 
     },
   };
   const made = new Link(ports, {
-    open: () => {},
+    opened: () => {},
     heard: () => {},
     push: (push) => pushes.push(push),
     broken: (cause) => broken.push(cause),

@@ -31,7 +31,7 @@ export class ConnectionStore {
       this.#wasConnected ||= isConnected;
       this.#code = isConnected ? null : (code ?? null);
       this.#error = error ?? null;
-      for (const listener of [...this.#listeners]) listener();
+      for (const listener of this.#listeners) listener();
     });
   }
 

@@ -68,7 +68,10 @@ export interface PublicationItem<Data = unknown> {
   readonly status: PublicationStatus;
   /** Why it failed. Null unless `status` is `failed`. */
   readonly error: CarillonError | null;
-  /** Publishes a failed one again, under the same id, so that it lands once. Does nothing otherwise. */
+  /**
+   * Publishes a failed one again, under the same id, so that the server knows it if it was stored after all (within the
+   * window of the first attempt). Does nothing otherwise.
+   */
   readonly retry: () => void;
   /** Takes a failed one, or one that was not sent yet, out of the list. Does nothing otherwise. */
   readonly discard: () => void;
@@ -252,14 +255,19 @@ export interface ProviderProps<C extends Contract> {
 type IsUntyped<C extends Contract> = string extends PatternKey<C> ? true : false;
 
 /** The part of contract `C` whose channels are of `Kind`. */
-export interface Part<C extends Contract, Kind extends ChannelSpec> extends Contract {
+export interface ContractPart<C extends Contract, Kind extends ChannelSpec> extends Contract {
   readonly channels: { readonly [P in PatternKey<C> as C["channels"][P] extends Kind ? P : never]: C["channels"][P] };
 }
 
 /** A log that has presence. */
 type PresenceSpec = LogSpec<Schema, Schema>;
+/** `N` itself if it is a name of contract `C`, else a sentence that says what is wrong. */
 type NameOf<C extends Contract, Kind extends ChannelSpec, N extends string> =
-  IsUntyped<C> extends true ? N : NameIn<Part<C, Kind>, N>;
+  IsUntyped<C> extends true
+    ? N
+    : N extends `${string}{${string}`
+      ? "this is a pattern: its parameters come next"
+      : NameIn<ContractPart<C, Kind>, N>;
 /** The spec of a name, at its most precise: `Kind` where there is no contract. */
 type SpecOfName<C extends Contract, Kind extends ChannelSpec, N extends string> =
   IsUntyped<C> extends true ? Kind : Extract<SpecOf<C, PatternOf<C, N>>, Kind>;
@@ -273,7 +281,7 @@ export interface UseChannel<C extends Contract> {
     name: NameOf<C, LogSpec, N>,
     options?: UseChannelOptions,
   ): ChannelViewOf<SpecOfName<C, LogSpec, N>>;
-  <const P extends PatternKey<Part<C, LogSpec>>>(
+  <const P extends PatternKey<ContractPart<C, LogSpec>>>(
     pattern: P,
     params: Params<P>,
     options?: UseChannelOptions,
@@ -287,7 +295,7 @@ export interface UseHistory<C extends Contract> {
     name: NameOf<C, LogSpec, N>,
     options?: UseHistoryOptions,
   ): HistoryViewOf<SpecOfName<C, LogSpec, N>>;
-  <const P extends PatternKey<Part<C, LogSpec>>>(
+  <const P extends PatternKey<ContractPart<C, LogSpec>>>(
     pattern: P,
     params: Params<P>,
     options?: UseHistoryOptions,
@@ -301,7 +309,7 @@ export interface UsePresence<C extends Contract> {
     name: NameOf<C, PresenceSpec, N>,
     options?: UsePresenceOptions<PresenceInput<SpecOfName<C, PresenceSpec, N>>>,
   ): PresenceView<PresenceOutput<SpecOfName<C, PresenceSpec, N>>>;
-  <const P extends PatternKey<Part<C, PresenceSpec>>>(
+  <const P extends PatternKey<ContractPart<C, PresenceSpec>>>(
     pattern: P,
     params: Params<P>,
     options?: UsePresenceOptions<PresenceInput<SpecOfPattern<C, PresenceSpec, P>>>,
@@ -311,7 +319,7 @@ export interface UsePresence<C extends Contract> {
 /** Follows a state channel, by its name, or by pattern and parameters. */
 export interface UseStateChannel<C extends Contract> {
   <const N extends string>(name: NameOf<C, StateSpec, N>): StateViewOf<SpecOfName<C, StateSpec, N>>;
-  <const P extends PatternKey<Part<C, StateSpec>>>(
+  <const P extends PatternKey<ContractPart<C, StateSpec>>>(
     pattern: P,
     params: Params<P>,
   ): StateViewOf<SpecOfPattern<C, StateSpec, P>>;

@@ -79,7 +79,8 @@ export class HistoryPager {
   async #load(limit: number, life: number): Promise<number> {
     const { channel, timeline } = this.#host;
     await this.#host.begun();
-    while (channel && this.hasMore && life === this.#life) {
+    if (!channel) return 0;
+    while (this.hasMore && life === this.#life) {
       this.#amendments.clear();
       const before = timeline.cursor;
       const page = await channel.history(before === undefined ? { limit } : { before, limit });

@@ -23,6 +23,17 @@ export interface LogWish {
   readonly pagedLimit: number;
 }
 
+const nothing = (): void => {};
+/** What all publications have in common that are stored. */
+const STORED = {
+  type: "publication",
+  amendedAt: null,
+  status: "sent",
+  error: null,
+  retry: nothing,
+  discard: nothing,
+} as const;
+
 /** A log channel, shared by components. */
 export class LogStore implements OutgoingHost, PagerHost {
   readonly name: string;
@@ -40,6 +51,8 @@ export class LogStore implements OutgoingHost, PagerHost {
   #removals: (() => void)[] = [];
   /** Publications that were asked for, from before the place where following began. */
   #asked = 0;
+  /** Those of them that the server sends as it subscribes. */
+  #replayed = 0;
   #hasBegun = false;
   /** Who waits for the beginning. */
   #waiting: { readonly resolve: () => void; readonly reject: (cause: unknown) => void }[] = [];
@@ -142,9 +155,7 @@ export class LogStore implements OutgoingHost, PagerHost {
     const key = this.#shared.isOwnInstance(publisher?.instance) ? id : `${publisher?.instance ?? ""}/${id}`;
     if (publication.erased) return { type: "tombstone", key, id, at, publisher, isOwn };
     const { data } = publication;
-    const none = (): void => {};
-    const rest = { amendedAt: null, status: "sent", error: null, retry: none, discard: none } as const;
-    return { type: "publication", key, id, data, at, publisher, tags, meta, isOwn, ...rest };
+    return { ...STORED, key, id, data, at, publisher, tags, meta, isOwn };
   }
 
   stored(life: number): void {
@@ -165,8 +176,6 @@ export class LogStore implements OutgoingHost, PagerHost {
   #follow(): void {
     const { channel } = this;
     if (!channel) return;
-    const isSubscribed = channel.state === "subscribed";
-    const history = Math.max(0, ...[...this.#wishes].map((wish) => wish.history));
     this.#removals = [
       channel.on("publication", (publication) => this.#take(publication)),
       channel.on("tombstone", (tombstone) => this.#take(tombstone)),
@@ -181,15 +190,20 @@ export class LogStore implements OutgoingHost, PagerHost {
         this.changed();
       }),
       channel.on("live", () => this.#live()),
-      followFacts(channel, (facts) => this.#learn(facts)),
+      followFacts(channel, { changed: (facts) => this.#learn(facts), lost: () => this.#subscribe() }),
     ];
-    if (isSubscribed) this.#begin();
-    else {
-      this.#asked = history;
-      // A refusal is told by the `error` event.
-      channel.subscribe({ history }).catch(() => {});
-    }
-    this.#weigh();
+    // Somebody else may have subscribed it; then following has begun, and history comes by pages.
+    if (this.#hasBegun) return;
+    this.#asked = this.#replayed = Math.max(0, ...[...this.#wishes].map(({ history }) => history));
+    this.#subscribe();
+  }
+
+  /** Subscribes, from where it was if it was once. */
+  #subscribe(): void {
+    const { channel } = this;
+    const start = this.#position === null ? { history: this.#replayed } : { position: this.#position };
+    // A refusal is told by the `error` event.
+    channel?.subscribe(start).catch(() => {});
   }
 
   #stop(): void {
@@ -200,7 +214,7 @@ export class LogStore implements OutgoingHost, PagerHost {
     this.#pager.reset();
     this.#outgoing.takeSent();
     this.#hasBegun = false;
-    this.#asked = this.#listHead = 0;
+    this.#asked = this.#replayed = this.#listHead = 0;
     this.#position = null;
     this.#facts = INITIAL_FACTS;
     for (const { resolve } of this.#waiting.splice(0)) resolve();
@@ -208,8 +222,7 @@ export class LogStore implements OutgoingHost, PagerHost {
   }
 
   #resubscribe(): void {
-    if (!this.#removals.length) return;
-    this.channel?.subscribe({ history: this.#hasBegun ? 0 : this.#asked }).catch(() => {});
+    if (this.#removals.length) this.#subscribe();
   }
 
   #learn(facts: Facts): void {
@@ -230,7 +243,7 @@ export class LogStore implements OutgoingHost, PagerHost {
 
   #live(): void {
     // The server had no publication when it was asked for some.
-    if (this.#asked && !this.timeline.end && !this.timeline.head) this.#pager.hasMore = false;
+    if (this.#replayed && !this.timeline.end && !this.timeline.head) this.#pager.hasMore = false;
     this.#settle();
     this.changed();
   }
@@ -240,7 +253,7 @@ export class LogStore implements OutgoingHost, PagerHost {
     this.timeline.append(this.rowOf(publication));
     this.#move();
     // Where frames are rare, what is not seen must not pile up.
-    if (this.timeline.end - this.timeline.head > 2 * this.#limits.all) this.timeline.trim(this.#limits.all);
+    if (this.timeline.end - this.timeline.head > 2 * this.#limits.all) this.#trim();
     this.changed();
   }
 
@@ -280,16 +293,22 @@ export class LogStore implements OutgoingHost, PagerHost {
   /** The list starts further back than the subscription did: somebody wants more than those who were first. */
   async #extend(count: number): Promise<void> {
     const { life } = this;
-    for (let left = count; left > 0;) {
-      const room = this.#listHead - this.timeline.head;
-      const step = Math.min(left, room) || (await this.#pager.load(left));
-      if (!step || life !== this.life) return;
-      if (room > 0) {
-        this.#listHead -= step;
-        left -= step;
-      }
-      this.changed();
+    let left = count;
+    while (left > 0 && life === this.life) {
+      const loaded = Math.min(left, this.#listHead - this.timeline.head);
+      if (loaded > 0) {
+        this.#listHead -= loaded;
+        left -= loaded;
+        this.changed();
+      } else if (!(await this.#pager.load(left))) return;
     }
+  }
+
+  #trim(): void {
+    if (!this.timeline.trim(this.#limits.all)) return;
+    this.#listHead = Math.max(this.#listHead, this.timeline.head);
+    this.#pager.hasMore = true;
+    this.#stale.rows = this.#stale.list = this.#stale.paging = true;
   }
 
   // --- what components see ---
@@ -302,10 +321,7 @@ export class LogStore implements OutgoingHost, PagerHost {
 
   #freeze(): void {
     const { timeline } = this;
-    if (timeline.trim(this.#limits.all)) {
-      this.#pager.hasMore = true;
-      this.#stale.paging = true;
-    }
+    this.#trim();
     const { rows: areRowsStale, list: isListStale, paging: isPagingStale } = this.#stale;
     this.#stale.rows = this.#stale.list = this.#stale.paging = false;
     let { publications } = this.#list;
@@ -314,9 +330,11 @@ export class LogStore implements OutgoingHost, PagerHost {
       const rows = timeline.rows();
       const pending = this.#outgoing.rows();
       const border = Math.max(this.#listHead, timeline.end - this.#limits.list, timeline.head) - timeline.head;
-      all = sameArray(all, [...rows, ...pending]);
-      older = sameArray<ListItem>(older, rows.slice(0, border));
-      publications = sameArray(publications, [...rows.slice(border), ...pending]);
+      const withPending = (stored: readonly ListItem[]): readonly ListItem[] =>
+        pending.length ? [...stored, ...pending] : stored;
+      all = sameArray(all, withPending(rows));
+      older = sameArray(older, rows.slice(0, border));
+      publications = sameArray(publications, withPending(border ? rows.slice(border) : rows));
       offset = 0 - timeline.head;
     }
     if (isListStale) this.#list = { ...this.#list, ...this.#facts, publications };

@@ -44,7 +44,7 @@ export class Notifier {
 
   /** Tells the listeners. */
   tell(): void {
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   }
 
   /** Listens; the result ends that. */

@@ -110,14 +110,16 @@ export class Outgoing {
       : Promise.reject<Published>(noClient());
     // Both outcomes are seen to here, so who does not await the promise gets no unhandled rejection.
     promise.then(
-      ({ at }) => {
-        if (!this.has(sending)) return;
-        this.show(sending, { status: "sent", at });
-        this.#host.stored(life);
-      },
+      (published) => this.#stored(sending, published, life),
       (cause: unknown) => this.#failed(sending, errorOf(cause)),
     );
     return promise;
+  }
+
+  #stored(sending: Sending, { at }: Published, life: number): void {
+    if (!this.has(sending)) return;
+    this.show(sending, { status: "sent", at });
+    this.#host.stored(life);
   }
 
   #failed(sending: Sending, error: CarillonError): void {

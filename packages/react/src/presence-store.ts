@@ -89,12 +89,20 @@ export class PresenceStore {
     if (!presence) return;
     this.#removals = [
       presence.on("change", () => this.#notifier.changed()),
-      followFacts(presence, (facts) => {
-        this.#facts = facts;
-        this.#notifier.changed();
+      followFacts(presence, {
+        changed: (facts) => {
+          this.#facts = facts;
+          this.#notifier.changed();
+        },
+        lost: () => this.#subscribe(),
       }),
     ];
-    presence.subscribe().catch(() => {});
+    this.#subscribe();
+  }
+
+  #subscribe(): void {
+    // A refusal is told by the `error` event.
+    this.#presence?.subscribe().catch(() => {});
   }
 
   #stop(): void {
@@ -105,7 +113,8 @@ export class PresenceStore {
   }
 
   #resubscribe(): void {
-    if (this.#removals.length) this.#presence?.subscribe().catch(() => {});
+    if (!this.#removals.length) return;
+    this.#subscribe();
     if (this.#refusal) this.#claim(true);
   }
 

@@ -1,5 +1,5 @@
 import { CarillonError, type AnyChannel, type Client } from "@carillon/client";
-import type { Contract, Publisher } from "@carillon/protocol";
+import type { Publisher } from "@carillon/protocol";
 import type { Frame } from "./notifier.ts";
 
 /** What the stores of one client share. */
@@ -27,9 +27,6 @@ export function isOwnUser({ client }: Shared, publisher: Publisher | undefined):
 export function noClient(): CarillonError {
   return new CarillonError("disconnected", "Expected a client; the provider has null.");
 }
-
-/** A client of any contract, as the stores use it. */
-export type AnyClient = Client<Contract>;
 
 /** `next`, or `previous` if it has the same elements: what did not change stays the same object. */
 export function sameArray<T>(previous: readonly T[], next: readonly T[]): readonly T[] {

@@ -60,14 +60,24 @@ export class StateStore {
     if (!channel) return;
     this.#removals = [
       channel.on("change", () => this.#changed()),
-      followFacts(channel, (facts) => {
-        this.#facts = facts;
-        this.#notifier.changed();
+      followFacts(channel, {
+        changed: (facts) => {
+          this.#facts = facts;
+          this.#notifier.changed();
+        },
+        lost: () => this.#subscribe(),
       }),
     ];
     // Someone else may have subscribed it, and the entries are here already.
     this.#changed();
-    channel.subscribe().catch(() => {});
+    this.#subscribe();
+  }
+
+  #subscribe(): void {
+    // A refusal is told by the `error` event.
+    channelOf(this.#shared, this.name)
+      ?.subscribe()
+      .catch(() => {});
   }
 
   #stop(): void {
@@ -78,10 +88,7 @@ export class StateStore {
   }
 
   #resubscribe(): void {
-    if (this.#removals.length)
-      this.#channel()
-        .subscribe()
-        .catch(() => {});
+    if (this.#removals.length) this.#subscribe();
   }
 
   #changed(): void {

@@ -17,14 +17,31 @@ export interface Followed {
 /** Before anything has come. A channel that nobody has subscribed yet will be, as soon as it is mounted. */
 export const INITIAL_FACTS: Facts = { state: "subscribing", isLive: false, error: null };
 
-/** Follows how the subscription stands; `changed` is called after each change. Returns the end of it. */
-export function followFacts(channel: Followed, changed: (facts: Facts) => void): () => void {
+/** What follows the subscription of a channel. */
+export interface Follower {
+  /** Called at once, and after each change. */
+  readonly changed: (facts: Facts) => void;
+  /**
+   * Somebody else has unsubscribed the channel, which is one for the whole client: other hooks, a module that was
+   * replaced while the page runs. Subscribe it again.
+   */
+  readonly lost: () => void;
+}
+
+/** Follows how the subscription stands. Returns the end of it. */
+export function followFacts(channel: Followed, { changed, lost }: Follower): () => void {
   let error: CarillonError | null = null;
+  let isOver = false;
   const tell = (): void => changed({ state: channel.state, isLive: channel.isLive, error });
   const removals = [
-    channel.on("state", ({ state }) => {
-      if (state === "subscribed") error = null;
+    channel.on("state", (change) => {
+      if (change.state === "subscribed") error = null;
       tell();
+      if (change.state !== "unsubscribed" || change.error) return;
+      // Not at once: the channel is about to tell whoever waits for it that it is unsubscribed.
+      queueMicrotask(() => {
+        if (!isOver && channel.state === "unsubscribed") lost();
+      });
     }),
     channel.on("error", (cause) => {
       error = cause;
@@ -34,6 +51,7 @@ export function followFacts(channel: Followed, changed: (facts: Facts) => void):
   ];
   tell();
   return () => {
+    isOver = true;
     for (const remove of removals) remove();
   };
 }

@@ -65,8 +65,11 @@ export class Node implements SessionHost, StoreSink {
   readonly #joiner = new Joiner();
   #backplane: OpenBackplane | null = null;
   #admission: Admission | null = null;
-  #appends: AppendRequest[] = [];
+  #appends: QueuedAppend[] = [];
   #applies: ApplyRequest[] = [];
+  /** Questions to the store that wait for what was appended before them. */
+  #questions: (() => void)[] = [];
+  #isSubmitting = false;
   #catchingUp = new Set<CatchingUp>();
   #dirty: Outbox[] = [];
   #isScheduled = false;
@@ -81,7 +84,10 @@ export class Node implements SessionHost, StoreSink {
     this.#targets = context.targets;
     const store = (): ChannelStore => this.backplane.channels;
     const { ports, metrics, faults, limits } = this;
-    this.hub = new Hub({ ports, metrics, faults, store, schedule: () => this.#schedule() });
+    const schedule = (): void => this.#schedule();
+    // A kept page is good for as long as the node would hear of what makes it out of date.
+    const closed = (channel: string): void => this.pages.invalidate(channel);
+    this.hub = new Hub({ ports, metrics, faults, store, schedule, closed });
     this.pages = new PageCache({ ports, metrics, store, bounds: { items: limits.pageItems, bytes: limits.pageBytes } });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
   }
@@ -129,8 +135,8 @@ export class Node implements SessionHost, StoreSink {
     return group;
   }
 
-  append(request: AppendRequest): void {
-    this.#appends.push({ ...request, done: (result) => this.#appended(request, result) });
+  append(request: AppendRequest, isHeld: () => boolean = never): void {
+    this.#appends.push({ request: { ...request, done: (result) => this.#appended(request, result) }, isHeld });
     this.#schedule();
   }
 
@@ -140,9 +146,10 @@ export class Node implements SessionHost, StoreSink {
   }
 
   history(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
-    // A page must include what this node was asked to append before it was asked for the page.
+    this.#questions.push(() => {
+      this.backplane.channels.history({ channel: target.name, options: target.options, before, limit }, done);
+    });
     this.#submit();
-    this.backplane.channels.history({ channel: target.name, options: target.options, before, limit }, done);
   }
 
   catchUp(subscription: CatchingUp): void {
@@ -287,16 +294,49 @@ export class Node implements SessionHost, StoreSink {
     this.#joiner.reset();
   }
 
+  /**
+   * Hands the store what it was asked to do, then asks it what it was asked for: a page must include what was appended
+   * before it. Answers can bring in the next commands, while the store is still at the batch. Theirs must wait, or they
+   * would overtake the rest of it.
+   */
   #submit(): void {
-    const appends = this.#appends;
-    const applies = this.#applies;
-    if (appends.length > 0) {
+    if (this.#isSubmitting) return;
+    this.#isSubmitting = true;
+    do {
+      const appends = this.#appends;
+      const applies = this.#applies;
+      const questions = this.#questions;
       this.#appends = [];
-      this.backplane.channels.append(appends);
-    }
-    if (applies.length > 0) {
       this.#applies = [];
-      this.backplane.channels.apply(applies);
-    }
+      this.#questions = [];
+      if (appends.length > 0) this.#submitAppends(appends);
+      if (applies.length > 0) this.backplane.channels.apply(applies);
+      for (const ask of questions) ask();
+    } while (this.#questions.length > 0);
+    this.#isSubmitting = false;
   }
+
+  #submitAppends(queued: readonly QueuedAppend[]): void {
+    const batch: AppendRequest[] = [];
+    for (const { request, isHeld } of queued) {
+      if (isHeld()) request.done(OUT_OF_ORDER);
+      else batch.push(request);
+    }
+    if (batch.length > 0) this.backplane.channels.append(batch);
+  }
+}
+
+interface QueuedAppend {
+  readonly request: AppendRequest;
+  readonly isHeld: () => boolean;
+}
+
+const OUT_OF_ORDER: AppendResult = {
+  ok: false,
+  code: "out_of_order",
+  message: "An earlier publish to the channel failed; send that one again first.",
+};
+
+function never(): boolean {
+  return false;
 }

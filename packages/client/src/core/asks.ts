@@ -12,7 +12,7 @@ export interface Question {
   readonly command: object;
   readonly payload: Payload | null;
   /** True if asking twice does no harm: it is asked again when the connection breaks before the answer. */
-  readonly isRepeatable: boolean;
+  readonly isRepeatable?: boolean;
   /** Longest wait for the answer, and for a connection before it, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -80,7 +80,7 @@ export class Asks {
     this.#host.link()?.request(open.command, open.payload, (answer, body) => {
       if (answer) open.end(answer, body);
       else if (!open.isRepeatable) {
-        open.end(new CarillonError("uncertain", "The connection broke before the answer."));
+        open.end(new CarillonError("uncertain", "The server may have done it."));
       }
     });
   }

@@ -1,7 +1,7 @@
 import { afterClose, CarillonError } from "@carillon/protocol";
 import { BACKOFF_CAP_MS, backoffMs } from "./backoff.ts";
 import { numberFrom, type Fields } from "./fields.ts";
-import { Link, type Answer } from "./link.ts";
+import { Link, type Answer, type LinkSink } from "./link.ts";
 import type { Cancel, ClientPorts, EnvironmentEvent } from "./ports.ts";
 import { TimerSet } from "./timer-set.ts";
 import { readWelcome, type Welcome } from "./welcome.ts";
@@ -76,7 +76,7 @@ export const PROTOCOL_ERROR = 4502;
  * front and a page that comes out of the page cache retry within 0.5 s, or ask at once whether the connection lives.
  * A page that is suspended closes its socket, as browsers want, in a way that lets it resume.
  */
-export class Connection {
+export class Connection implements LinkSink {
   state: ConnectionState = "disconnected";
   /** The link, once `connect` was answered. */
   ready: Link | null = null;
@@ -85,6 +85,8 @@ export class Connection {
   readonly #sink: ConnectionSink;
   readonly #timers: TimerSet;
   #link: Link | null = null;
+  /** What the newest link enters with. */
+  #credential: object = {};
   #resume: string | undefined;
   #unwatch: Cancel | null = null;
   /** Attempts since the last success. */
@@ -156,37 +158,31 @@ export class Connection {
       if (serial !== this.#serial) return;
       if (ticket !== null) use(ticket);
       else if (cause instanceof CarillonError) failed(cause);
-      else failed(new CarillonError("ticket_refused", "The ticket supplier failed.", { cause, retry: true }));
+      else failed(new CarillonError("ticket_refused", "The supplier failed.", { cause, retry: true }));
     });
   }
 
   #open(credential: { ticket: string } | { resume: string }): void {
+    this.#credential = credential;
     this.#refusal = undefined;
     this.#timers.set("attempt", ATTEMPT_MS, () => this.#lose(SILENCE));
     try {
-      this.#link = new Link(this.#ports, {
-        open: () => this.#opened(credential),
-        heard: () => {
-          this.#heardMs = this.#ports.now();
-        },
-        push: (push, body) => this.#push(push, body),
-        broken: (cause) => {
-          this.#sink.fail(new CarillonError("bad_message", "Expected carillon.1.", { cause }));
-          this.#lose(PROTOCOL_ERROR);
-        },
-        closed: (code, reason) => this.#closed(code, reason),
-      });
+      this.#link = new Link(this.#ports, this);
     } catch (error) {
       this.#pause();
       this.#sink.fail(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
     }
   }
 
-  #opened(credential: object): void {
+  // --- what the link tells ---
+
+  opened(): void {
     const link = this.#link;
     if (!link) return;
     const { contract, sdk } = this.#options;
-    link.request({ cmd: "connect", ...credential, contract, sdk }, null, (answer) => this.#answered(link, answer));
+    link.request({ cmd: "connect", ...this.#credential, contract, sdk }, null, (answer) =>
+      this.#answered(link, answer),
+    );
     this.#sink.pipeline(link, PIPELINE_CHARACTERS);
   }
 
@@ -213,7 +209,16 @@ export class Connection {
     if (this.ready === link) this.#change("connected");
   }
 
-  #push(push: Fields, body: Uint8Array): void {
+  heard(): void {
+    this.#heardMs = this.#ports.now();
+  }
+
+  broken(cause: unknown): void {
+    this.#sink.fail(new CarillonError("bad_message", "Expected carillon.1.", { cause }));
+    this.#lose(PROTOCOL_ERROR);
+  }
+
+  push(push: Fields, body: Uint8Array): void {
     if (push["push"] === "heartbeat") this.#link?.pong();
     else if (push["push"] === "drain") {
       // Until then the node serves as before. The delay is the server's, who spreads its clients with it.
@@ -231,7 +236,7 @@ export class Connection {
     else this.#timers.set("heartbeat", leftMs, () => this.#listen());
   }
 
-  /** Asks whether the other end is there. A server that does not know `ping` says so, and that is an answer, too. */
+  /** Asks whether the other end is there. An error is an answer, too. */
   #probe(): void {
     const sinceMs = this.#ports.now();
     this.#listen();
@@ -283,7 +288,7 @@ export class Connection {
 
   // --- the end of a link ---
 
-  #closed(code: number, reason: string): void {
+  closed(code: number, reason: string): void {
     const after = afterClose(code);
     if (after !== "resume") this.#resume = undefined;
     const isHopeless = code === TICKET_REFUSED && ++this.#refusals >= REFUSALS_MAX;

@@ -14,7 +14,7 @@ export type Settle = (answer: Answer, body?: Uint8Array) => void;
 
 /** What a link tells its connection. */
 export interface LinkSink {
-  open(): void;
+  opened(): void;
   /** Anything came: the other end is alive. */
   heard(): void;
   push(push: Fields, body: Uint8Array): void;
@@ -42,7 +42,7 @@ export class Link {
   constructor(ports: Pick<ClientPorts, "open">, sink: LinkSink) {
     this.#sink = sink;
     this.#socket = ports.open({
-      open: () => sink.open(),
+      open: () => sink.opened(),
       message: (data) => this.#receive(data),
       close: (code, reason) => sink.closed(code, reason),
     });

@@ -213,5 +213,5 @@ function readOutcome(answer: Exclude<Answer, null>): PublishResult | CarillonErr
 }
 
 function uncertain(cause?: CarillonError): CarillonError {
-  return new CarillonError("uncertain", "It was sent, and may have been stored.", { cause });
+  return new CarillonError("uncertain", "The server may have done it.", { cause });
 }

@@ -182,14 +182,18 @@ export interface StoreCapabilities {
  * - Nothing is acknowledged, delivered or readable before it is durable (P2). A failed commit fails every append
  *   queued behind it.
  * - Requests of one batch, and batches of one node, keep their order. When an append fails in a way that invites a
- *   repetition, later appends of its batch with the same channel and scope fail with `out_of_order` (P2).
+ *   repetition, appends with the same channel and scope that were handed in after it, and before its failure was
+ *   answered, fail with `out_of_order` (P2).
  * - Failures are values; no method throws and no callback may.
  */
 export interface ChannelStore {
   readonly capabilities: StoreCapabilities;
   /** Identity of the memory of publication ids; changes when that memory is lost. */
   readonly idempotencyEpoch: string;
-  /** Starts live delivery. Answers with the channel's top once delivery is active; reads after that miss nothing. */
+  /**
+   * Starts live delivery. Answers with the channel's top once delivery is active; reads after that miss nothing. While
+   * it is active already, only the answer is wanted, and nothing that is under way may be lost.
+   */
   subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void;
   /** Ends live delivery. */
   unsubscribe(channel: string): void;

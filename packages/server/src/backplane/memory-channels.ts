@@ -1,4 +1,4 @@
-import { RETRYABLE_CODES, type Position } from "@carillon/protocol";
+import type { Position } from "@carillon/protocol";
 import type { Timer } from "../core/ports.ts";
 import type { BackplaneContext } from "./backplane.ts";
 import type {
@@ -17,19 +17,14 @@ import type {
   Snapshot,
   StoreCapabilities,
 } from "./channel-store.ts";
+import { BatchOrder, notYourPublication, reused, unknownPublication, wrongKind } from "./failures.ts";
 import { Log } from "./log.ts";
-import { PublicationIds, reused } from "./publication-ids.ts";
+import { PublicationIds } from "./publication-ids.ts";
 import type { AmendRecord, PublicationRecord } from "./records.ts";
 import { State } from "./state.ts";
 
 /** How often old publications of silent channels are let go of. */
 const SWEEP_MS = 30_000;
-
-const OUT_OF_ORDER: Failure = {
-  ok: false,
-  code: "out_of_order",
-  message: "An earlier publish to the channel failed; send that one again first.",
-};
 
 interface Channel {
   readonly options: ChannelOptions;
@@ -77,12 +72,10 @@ export class MemoryChannels implements ChannelStore {
   }
 
   append(batch: readonly AppendRequest[]): void {
-    const failed = new Set<string>();
+    const order = new BatchOrder();
     for (const request of batch) {
-      const key = `${request.channel}\n${request.idempotency?.scope ?? ""}`;
-      const result = failed.size > 0 && failed.has(key) ? OUT_OF_ORDER : this.#append(request);
-      if (!result.ok && RETRYABLE_CODES.includes(result.code)) failed.add(key);
-      request.done(result);
+      const result = order.run(request, (next) => this.#append(next));
+      if (result !== null) request.done(result);
     }
   }
 
@@ -144,6 +137,8 @@ export class MemoryChannels implements ChannelStore {
   #record(request: AppendRequest, log: Log): PublicationRecord | AmendRecord | Failure {
     const { id, data, publisher, tags, meta, version, amend } = request;
     const at = this.#context.ports.wallMs();
+    // What is over its age is gone, whether or not somebody has looked since: it can't be amended, its id is free.
+    log.trim(request.options);
     if (amend === null) {
       // Amendments name publications by id, so an id stands for one publication among the retained ones.
       if (log.target(id) !== undefined && !this.#context.faults.has("no-dedup")) return reused(id);
@@ -151,17 +146,8 @@ export class MemoryChannels implements ChannelStore {
       return { kind: "publication", id, at, data, publisher, tags, meta, expires, version };
     }
     const target = log.target(amend.target);
-    if (target === undefined) {
-      const message = `Expected the id of a retained publication, "${amend.target.slice(0, 64)}" is not one.`;
-      return { ok: false, code: "unknown_publication", message };
-    }
-    if (amend.onlyBy !== null && target.publisher?.user !== amend.onlyBy) {
-      return {
-        ok: false,
-        code: "not_owner",
-        message: "Expected a publication of your own, this one is another user's.",
-      };
-    }
+    if (target === undefined) return unknownPublication(amend.target);
+    if (amend.onlyBy !== null && target.publisher?.user !== amend.onlyBy) return notYourPublication();
     return { kind: "amend", id, amend: amend.target, at, data, publisher, expires: target.expires };
   }
 
@@ -241,8 +227,4 @@ export class MemoryChannels implements ChannelStore {
       if (retained > 0) this.#sweepLater();
     });
   }
-}
-
-function wrongKind(name: string, expected: "log" | "state"): Failure {
-  return { ok: false, code: "wrong_kind", message: `Expected a ${expected} channel, "${name}" is of the other kind.` };
 }

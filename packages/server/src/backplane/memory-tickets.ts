@@ -1,5 +1,6 @@
 import type { Ports, Timer } from "../core/ports.ts";
 import type { Answer } from "./channel-store.ts";
+import { tooManyCredentials } from "./failures.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
 interface Kept {
@@ -25,13 +26,7 @@ export class MemoryTickets implements TicketStore {
   }
 
   put(key: string, value: string, ttlMs: number, done: (answer: Answer<null>) => void): void {
-    if (this.#kept.size >= this.#entriesMax && !this.#kept.has(key)) {
-      return done({
-        ok: false,
-        code: "overloaded",
-        message: `The store holds all of its ${this.#entriesMax} credentials; try again later.`,
-      });
-    }
+    if (this.#kept.size >= this.#entriesMax && !this.#kept.has(key)) return done(tooManyCredentials(this.#entriesMax));
     this.#kept.set(key, { value, until: this.#ports.monotonicMs() + ttlMs });
     this.#sweepLater();
     done({ ok: true, value: null });

@@ -1,6 +1,7 @@
 import type { Faults } from "../core/faults.ts";
 import type { Ports } from "../core/ports.ts";
-import type { AppendRequest, AppendResult, Failure, Idempotency } from "./channel-store.ts";
+import type { AppendRequest, AppendResult, Idempotency } from "./channel-store.ts";
+import { epochChanged, reused, tooManyIds } from "./failures.ts";
 
 type Accepted = Extract<AppendResult, { ok: true }>;
 
@@ -45,18 +46,9 @@ export class PublicationIds {
       return known.fingerprint === idempotency.fingerprint ? { ...known.result, duplicate: true } : reused(request.id);
     }
     const { resend } = idempotency;
-    if (resend !== null && (resend.epoch !== this.epoch || resend.at <= this.#ports.wallMs() - this.#windowMs)) {
-      const message =
-        "Expected a repetition within the idempotency window and epoch of its first attempt, it came later.";
-      return { ok: false, code: "epoch_changed", message };
-    }
-    if (this.#remembered.size >= this.#entriesMax) {
-      return {
-        ok: false,
-        code: "overloaded",
-        message: "Too many publication ids are remembered; publish again later.",
-      };
-    }
+    const isLate = resend !== null && resend.at <= this.#ports.wallMs() - this.#windowMs;
+    if (resend !== null && (resend.epoch !== this.epoch || isLate)) return epochChanged();
+    if (this.#remembered.size >= this.#entriesMax) return tooManyIds();
     return null;
   }
 
@@ -74,15 +66,6 @@ export class PublicationIds {
       this.#remembered.delete(key);
     }
   }
-}
-
-/** The refusal of an id that already stands for something else. */
-export function reused(id: string): Failure {
-  return {
-    ok: false,
-    code: "id_reused",
-    message: `Expected the data first published as "${id.slice(0, 64)}", got other data. Use a new id.`,
-  };
 }
 
 function keyOf(request: AppendRequest, idempotency: Idempotency): string {

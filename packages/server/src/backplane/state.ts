@@ -3,11 +3,11 @@ import type { Faults } from "../core/faults.ts";
 import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channel-store.ts";
 import { payloadSize } from "./log.ts";
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
-import type { EntryRecord, Payload, RemovalRecord, StateRecord } from "./records.ts";
+import type { EntryRecord, RemovalRecord, StateRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
+import { isRefresh, refuseChange, type SetChange } from "./state-rules.ts";
 
 type Change = ApplyRequest["change"];
-type SetChange = Extract<Change, { op: "set" }>;
 
 /** An entry with what only the store needs to know about it. */
 interface Held {
@@ -91,11 +91,11 @@ export class State {
       );
     }
     const held = this.#entries.get(change.key);
-    const refusal = this.#refuse(change, held);
+    const refusal = refuseChange(change, held?.record ?? null, this.#entries.size, this.#entriesMax);
     if (refusal !== null) return refusal;
     if (change.op === "remove") return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
     const endsAt = ttlMs === 0 ? 0 : this.#ports.wallMs() + ttlMs;
-    if (held !== undefined && isRefresh(change, held)) {
+    if (held !== undefined && isRefresh(change, held.record)) {
       held.holder = change.holder;
       held.endsAt = endsAt;
       return this.#done(prev, [], held.record.version);
@@ -137,35 +137,6 @@ export class State {
   /** All entries, oldest version first. */
   snapshot(): Snapshot {
     return { pos: this.top, records: Array.from(this.#entries.values(), (held) => held.record) };
-  }
-
-  #refuse(change: Exclude<Change, { op: "release" }>, held: Held | undefined): Failure | null {
-    const version = held?.record.version ?? 0;
-    if (change.expect !== null && change.expect !== version) {
-      return {
-        ok: false,
-        code: "conflict",
-        version,
-        message: `Expected version ${change.expect} of the entry, it has ${version}.`,
-      };
-    }
-    const owner = held?.record.owner?.instance ?? null;
-    const asker = change.op === "remove" ? change.onlyBy : change.ownOnly ? (change.owner?.instance ?? "") : null;
-    if (asker !== null && held !== undefined && owner !== asker) {
-      return {
-        ok: false,
-        code: "not_owner",
-        message: "Expected an entry of your own, this one belongs to another instance.",
-      };
-    }
-    if (change.op === "set" && held === undefined && this.#entries.size >= this.#entriesMax) {
-      return {
-        ok: false,
-        code: "too_large",
-        message: `Expected at most ${this.#entriesMax} entries in a state channel.`,
-      };
-    }
-    return null;
   }
 
   #set(change: SetChange, endsAt: number): EntryRecord {
@@ -225,17 +196,4 @@ export class State {
     const base = this.#top.offset - this.#journal.length;
     return { epoch: this.#top.epoch, offset: base + index, tag: this.#journal.at(index).before };
   }
-}
-
-function isRefresh(change: SetChange, held: Held): boolean {
-  return (
-    change.owner !== null &&
-    held.record.owner?.instance === change.owner.instance &&
-    samePayload(change.data, held.record.data)
-  );
-}
-
-function samePayload(a: Payload, b: Payload): boolean {
-  if (a === null || b === null || typeof a === "string" || typeof b === "string") return a === b;
-  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
 }

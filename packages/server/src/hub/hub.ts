@@ -15,6 +15,8 @@ export interface HubContext {
   readonly store: () => ChannelStore;
   /** Asks for a `flush` at the end of the tick. */
   readonly schedule: () => void;
+  /** Nobody here is interested in the channel any more, so nothing that happens in it will be told. */
+  readonly closed: (channel: string) => void;
 }
 
 /** Items that were delivered in this tick and are not yet a unit. */
@@ -32,12 +34,16 @@ interface HubChannel {
   readonly live: Subscriber[];
   /** Attached and not yet detached, live or not. At zero the store's delivery is ended. */
   interest: number;
-  /** Position after the last unit that was handed out; null until the store's delivery is active. */
+  /** Position after the last unit that was handed out; null while only the store knows where the channel stands. */
   position: Position | null;
+  /** Grows with each unit that is handed out, and with each doubt. */
+  moment: number;
+  /** The latest question to the store about that: answers to earlier ones are out of date. */
+  question: number;
   pending: Pending | null;
   /** Runs while a coalescing interval holds the pending items back. */
   timer: Timer | null;
-  /** Those who wait for the store's delivery to become active. */
+  /** Those who wait for the store's answer. */
   waiting: ((answer: Answer<Position>) => void)[];
 }
 
@@ -72,11 +78,11 @@ export class Hub {
    * Each `attach` that was answered with success wants one `detach`; a failed one wants none.
    */
   attach(name: string, options: ChannelOptions, coalesceMs: number, done: (answer: Answer<Position>) => void): void {
-    const known = this.#channels.get(name);
-    if (known === undefined) return this.#open(name, options, coalesceMs, done);
-    known.interest++;
-    if (known.position === null) known.waiting.push(done);
-    else done({ ok: true, value: this.#settled(known) });
+    const channel = this.#channels.get(name) ?? this.#open(name, options, coalesceMs);
+    channel.interest++;
+    if (channel.position !== null) return done({ ok: true, value: this.#settled(channel) });
+    channel.waiting.push(done);
+    if (channel.waiting.length === 1) this.#ask(channel);
   }
 
   /** Takes back one interest; the last one ends the store's delivery. */
@@ -84,24 +90,28 @@ export class Hub {
     const channel = this.#channels.get(name);
     if (channel === undefined || this.#context.faults.has("leaky-unsubscribe")) return;
     channel.interest--;
-    if (channel.interest > 0) return;
-    channel.timer?.cancel();
-    this.#dirty.delete(channel);
-    this.#channels.delete(name);
-    this.#context.metrics.channels--;
-    this.#context.store().unsubscribe(name);
+    if (channel.interest === 0) this.#close(channel);
+  }
+
+  /** The present moment of a channel, for {@link Hub.join}. */
+  moment(name: string): number {
+    return this.#channels.get(name)?.moment ?? 0;
   }
 
   /**
-   * Makes a subscriber live. Whatever its position is: if the next unit does not start there, it lags at that unit.
-   * The channel's pending items go out first, because a page that was just read may include them already.
+   * Makes a subscriber live if nothing can have passed it by: it stands where the channel stands, or nothing was handed
+   * out since `since`, the moment when it asked the store for what it has. If false, it must ask again: the unit that
+   * passed may have been the last for a long time, and nothing later would show that it is missing (P4). The channel's
+   * pending items go out first, because a page that was just read may include them already.
    */
-  join(subscriber: Subscriber): void {
+  join(subscriber: Subscriber, since: number): boolean {
     const channel = this.#channels.get(subscriber.channel);
-    if (channel === undefined || isLive(subscriber)) return;
+    if (channel === undefined || isLive(subscriber)) return true;
     if (channel.pending !== null) this.#flushChannel(channel);
+    if (channel.moment !== since && channel.position !== subscriber.position) return false;
     subscriber.slot = channel.live.length;
     channel.live.push(subscriber);
+    return true;
   }
 
   /** Takes a subscriber off the shared path. Harmless for one that is not on it. */
@@ -129,7 +139,11 @@ export class Hub {
     const channel = this.#channels.get(name);
     if (channel === undefined) return;
     if (channel.pending !== null) this.#flushChannel(channel);
+    // A position that the store may have gone back from must not pass for the present one (P5).
+    channel.position = null;
+    channel.moment++;
     this.#lag(channel, [...channel.live]);
+    this.#ask(channel);
   }
 
   /** Builds the units of this tick and hands them out. */
@@ -138,32 +152,54 @@ export class Hub {
     this.#dirty.clear();
   }
 
-  #open(name: string, options: ChannelOptions, coalesceMs: number, done: (answer: Answer<Position>) => void): void {
+  #open(name: string, options: ChannelOptions, coalesceMs: number): HubChannel {
     const channel: HubChannel = {
       name,
       options,
       coalesceMs,
       live: [],
-      interest: 1,
+      interest: 0,
       position: null,
+      moment: 0,
+      question: 0,
       pending: null,
       timer: null,
-      waiting: [done],
+      waiting: [],
     };
     this.#channels.set(name, channel);
     this.#context.metrics.channels++;
-    this.#context.store().subscribe(name, options, (answer) => this.#opened(channel, answer));
+    return channel;
   }
 
-  #opened(channel: HubChannel, answer: Answer<Position>): void {
-    // Everybody left while the store was asked; a later attach made a channel of its own.
-    if (this.#channels.get(channel.name) !== channel) return;
-    if (answer.ok) channel.position ??= channel.pending?.prev ?? answer.value;
-    else {
-      channel.interest -= channel.waiting.length - 1;
-      this.detach(channel.name);
+  #close(channel: HubChannel): void {
+    channel.timer?.cancel();
+    this.#dirty.delete(channel);
+    this.#channels.delete(channel.name);
+    this.#context.metrics.channels--;
+    this.#context.store().unsubscribe(channel.name);
+    this.#context.closed(channel.name);
+  }
+
+  /** Asks the store to deliver, or whether it still does, and where the channel stands. */
+  #ask(channel: HubChannel): void {
+    const question = ++channel.question;
+    this.#context.store().subscribe(channel.name, channel.options, (answer) => {
+      // Everybody left while the store was asked, or it was asked again.
+      if (this.#channels.get(channel.name) === channel && channel.question === question) this.#told(channel, answer);
+    });
+  }
+
+  #told(channel: HubChannel, answer: Answer<Position>): void {
+    const waiting = channel.waiting.splice(0);
+    if (answer.ok) {
+      // What was delivered before the answer came is behind it or beyond it, and has moved the position already.
+      channel.position ??= channel.pending?.prev ?? answer.value;
+      for (const waiter of waiting) waiter({ ok: true, value: this.#settled(channel) });
+      return;
     }
-    for (const waiter of channel.waiting.splice(0)) waiter(answer);
+    channel.interest -= waiting.length;
+    if (channel.interest === 0) this.#close(channel);
+    for (const waiter of waiting) waiter(answer);
   }
 
   /** The position where a subscriber who wants only what comes next may start. */
@@ -191,6 +227,7 @@ export class Hub {
     if (pending === null) return;
     channel.pending = null;
     channel.position = pending.pos;
+    channel.moment++;
     const records = channel.options.kind === "state" ? conflate(pending.records) : pending.records;
     const unit = new Unit({ channel: channel.name, prev: pending.prev, pos: pending.pos, records, reset: false });
     const lagged: Subscriber[] = [];

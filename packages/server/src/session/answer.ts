@@ -14,11 +14,16 @@ export interface AnswerSink {
 export class Answer implements Answerer {
   readonly id: number;
   readonly #sink: AnswerSink;
+  #onRetry: (() => void) | null = null;
   #isDone = false;
 
   constructor(id: number, sink: AnswerSink) {
     this.id = id;
     this.#sink = sink;
+  }
+
+  whenRetryable(callback: () => void): void {
+    this.#onRetry = callback;
   }
 
   ok(result: object): void {
@@ -43,6 +48,7 @@ export class Answer implements Answerer {
   }
 
   #fail(error: WireError): void {
+    if (error.retry && !this.#isDone) this.#onRetry?.();
     this.#end(false, { re: this.id, error });
   }
 

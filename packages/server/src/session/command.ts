@@ -15,6 +15,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** Ends a command: exactly one of its methods is called, once; later calls do nothing. */
 export interface Answerer {
   readonly id: number;
+  /** Asks to be called if the command fails in a way that invites a repetition, before the next command is looked at. */
+  whenRetryable(callback: () => void): void;
   ok(result: object): void;
   /** A reply that was encoded already. */
   okEncoded(bytes: Uint8Array): void;

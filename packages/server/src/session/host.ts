@@ -66,8 +66,8 @@ export interface SessionHost extends OutboxOwner {
   readonly idempotencyEpoch: string;
   target(name: string): Target | null;
   group(framing: Framing): Group;
-  /** Appends at the end of the tick, in the order of the calls. */
-  append(request: AppendRequest): void;
+  /** Appends at the end of the tick, in the order of the calls; unless `isHeld` says then that it must not. */
+  append(request: AppendRequest, isHeld?: () => boolean): void;
   /** Changes state at the end of the tick, in the order of the calls. */
   apply(request: ApplyRequest): void;
   history(target: Target, before: string | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void;

@@ -23,21 +23,21 @@ export class Lane {
     else this.#start(task);
   }
 
-  /** Holds publishes back for the one that failed. The hold ends when it succeeds, or when nobody came back for it. */
+  /** Holds publishes back for the one that failed, until it is sent again or nobody has come back for it. */
   hold(id: string, untilMs: number): void {
-    this.#heldBy ??= id;
+    // Those that are refused for its sake must not keep up the hold of one that was given up.
+    if (this.#heldBy !== null) return;
+    this.#heldBy = id;
     this.#heldUntil = untilMs;
   }
 
-  /** The publish has an answer that is final. */
-  unhold(id: string): void {
-    if (this.#heldBy === id) this.#heldBy = null;
-  }
-
-  /** True when a publish must be refused because another has to come first. */
+  /**
+   * True when a publish must be refused because another has to come first. That one itself ends the hold: what comes
+   * behind it can follow without waiting for its result, and fails with it if it fails again.
+   */
   isHeldFor(id: string, nowMs: number): boolean {
-    if (this.#heldBy !== null && nowMs >= this.#heldUntil) this.#heldBy = null;
-    return this.#heldBy !== null && this.#heldBy !== id;
+    if (this.#heldBy === id || nowMs >= this.#heldUntil) this.#heldBy = null;
+    return this.#heldBy !== null;
   }
 
   #start(task: LaneTask): void {

@@ -18,6 +18,8 @@ export interface SubscriptionOwner {
 
 /** How long to wait before the store is asked again for a page. */
 const RETRY_MS = 1_000;
+/** No moment of any channel. */
+const NEVER = -1;
 
 /**
  * A session's subscription: `catching-up` by pages from its position, or `live` on the shared path. Recovery, healing
@@ -39,6 +41,8 @@ export class Subscription implements Subscriber, CatchingUp {
   /** Catching up waits for room in the outbox. */
   #isWaiting = false;
   #isCatchingUp = false;
+  /** The channel's moment when the page under way was asked for. */
+  #askedAt = 0;
   /** Units of a snapshot that are still to be sent. */
   #snapshot: readonly Unit[] = [];
 
@@ -53,9 +57,9 @@ export class Subscription implements Subscriber, CatchingUp {
 
   /** Starts delivery at a position; null: from a snapshot. The reply to subscribe has been sent. */
   start(position: Position | null, isLive: boolean): void {
+    if (this.#isEnded) return;
     this.position = position;
-    if (isLive) this.#host.hub.join(this);
-    else this.#catchUp();
+    if (!isLive || !this.#host.hub.join(this, NEVER)) this.#catchUp();
   }
 
   offer(bytes: Uint8Array): boolean {
@@ -82,6 +86,7 @@ export class Subscription implements Subscriber, CatchingUp {
     }
     if (this.#snapshot.length > 0) return this.#sendSnapshot();
     this.#isReading = true;
+    this.#askedAt = this.#host.hub.moment(this.channel);
     const { position } = this;
     const { name, options } = this.target;
     if (position === null) this.#host.pages.snapshot(name, options, (answer) => this.#onSnapshot(answer));
@@ -121,7 +126,7 @@ export class Subscription implements Subscriber, CatchingUp {
     }
     if (!isEmpty) this.#owner.outbox.push(unit.bytes(this.group));
     this.position = pos;
-    if (atTop) this.#goLive(pos);
+    if (atTop && this.#host.hub.join(this, this.#askedAt)) this.#wentLive(pos);
     else this.#host.catchUp(this);
   }
 
@@ -143,11 +148,10 @@ export class Subscription implements Subscriber, CatchingUp {
     this.#host.catchUp(this);
   }
 
-  #goLive(pos: Position): void {
+  #wentLive(pos: Position): void {
     this.#isCatchingUp = false;
     this.#host.metrics.catchingUp--;
     this.#owner.push({ push: "live", channel: this.target.name, pos });
-    this.#host.hub.join(this);
   }
 
   #retry(failure: Failure): void {

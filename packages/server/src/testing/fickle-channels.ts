@@ -1,4 +1,4 @@
-import type { Position } from "@carillon/protocol";
+import { RETRYABLE_CODES, type Position } from "@carillon/protocol";
 import type { BackplaneContext } from "../backplane/backplane.ts";
 import type {
   Answer,
@@ -52,7 +52,10 @@ export class FickleChannels implements ChannelStore {
   readonly #states: MemoryChannels;
   readonly #requests: Line;
   readonly #answers: Line;
-  readonly #deliveries: Line;
+  /** Of logs, and of states: a roll back takes what logs were about to deliver. */
+  readonly #deliveries: { readonly log: Line; readonly state: Line };
+  /** Appends that failed and may be repeated, until that is answered. */
+  readonly #failures: AppendRequest[] = [];
   /** Channels with a subscription that is active or on its way, and which one it is. */
   readonly #subscribed = new Map<string, { readonly options: ChannelOptions }>();
 
@@ -64,7 +67,7 @@ export class FickleChannels implements ChannelStore {
     this.#states = new MemoryChannels({ ...context, sink });
     this.#requests = new Line(context.ports, delayMs);
     this.#answers = new Line(context.ports, delayMs);
-    this.#deliveries = new Line(context.ports, delayMs);
+    this.#deliveries = { log: new Line(context.ports, delayMs), state: new Line(context.ports, delayMs) };
   }
 
   get idempotencyEpoch(): string {
@@ -73,7 +76,7 @@ export class FickleChannels implements ChannelStore {
 
   /** True while nothing is under way. */
   get isIdle(): boolean {
-    return this.#requests.isEmpty && this.#answers.isEmpty && this.#deliveries.isEmpty;
+    return this.#requests.isEmpty && this.#answers.isEmpty && this.#deliveries.log.isEmpty && this.#deliveries.state.isEmpty;
   }
 
   subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
@@ -106,10 +109,20 @@ export class FickleChannels implements ChannelStore {
       ...request,
       done: (result: AppendResult) => {
         this.#witness.appended?.(request, result);
-        this.#answers.send(() => request.done(result));
+        const isFailed = !result.ok && RETRYABLE_CODES.includes(result.code);
+        if (isFailed) this.#failures.push(request);
+        this.#answers.send(() => {
+          if (isFailed) this.#failures.splice(this.#failures.indexOf(request), 1);
+          request.done(result);
+        });
       },
     }));
-    this.#requests.send(() => this.#logs.append(answered));
+    this.#requests.send(() => {
+      // A failure that is not answered yet takes with it what was handed in behind it.
+      const isBehind = (request: AppendRequest): boolean => this.#failures.some((failed) => isSameScope(failed, request));
+      for (const request of answered) if (isBehind(request)) request.done(OUT_OF_ORDER);
+      this.#logs.append(answered.filter((request) => !isBehind(request)));
+    });
   }
 
   apply(batch: readonly ApplyRequest[]): void {
@@ -166,7 +179,7 @@ export class FickleChannels implements ChannelStore {
    */
   rollBack(appends: number, isNoticed: boolean): void {
     const logs = [...this.#subscribed].filter(([, { options }]) => options.kind === "log");
-    this.#deliveries.drop();
+    this.#deliveries.log.drop();
     this.#logs.rollBack(appends);
     for (const [channel, { options }] of logs) this.#logs.store.subscribe(channel, options, () => {});
     if (isNoticed) for (const [channel] of logs) this.#sink.suspect(channel);
@@ -192,10 +205,20 @@ export class FickleChannels implements ChannelStore {
 
   #deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
     const subscription = this.#subscribed.get(channel);
-    this.#deliveries.send(() => {
+    if (subscription === undefined) return;
+    this.#deliveries[subscription.options.kind].send(() => {
       if (this.#subscribed.get(channel) === subscription) this.#sink.deliver(channel, prev, pos, records);
     });
   }
 }
 
+function isSameScope(one: AppendRequest, other: AppendRequest): boolean {
+  return one.channel === other.channel && one.idempotency?.scope === other.idempotency?.scope;
+}
+
+const OUT_OF_ORDER: AppendResult = {
+  ok: false,
+  code: "out_of_order",
+  message: "An earlier publish to the channel failed; send that one again first.",
+};
 const quiet: StoreSink = { deliver: () => {}, suspect: () => {}, available: () => {} };

@@ -3,7 +3,7 @@ import type { Payload } from "../../backplane/records.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Command } from "../command.ts";
 import { readPayload, readResend, type IncomingPayload } from "../payload.ts";
-import { fingerprint, isRefusedForOrder, submit } from "./publish.ts";
+import { fingerprint, isRefusedForOrder, keepOrder, submit } from "./publish.ts";
 
 interface AmendInput {
   readonly channel: string;
@@ -34,6 +34,7 @@ export const amend: Command<AmendInput> = {
       action: "amend",
       isGranted: (grant: { amend: unknown }) => grant.amend !== null,
     } as const;
+    keepOrder(context, channel, amendment, answer);
     onChannel(context, command, answer, (target, grant, release) => {
       if (isRefusedForOrder(context, channel, amendment, answer)) return release();
       const finish = (data: Payload | CarillonError): void => {

@@ -1,4 +1,4 @@
-import { CarillonError, isChannelName, isPublicationId, RETRYABLE_CODES } from "@carillon/protocol";
+import { CarillonError, isChannelName, isPublicationId } from "@carillon/protocol";
 import type { AppendRequest, AppendResult } from "../../backplane/channel-store.ts";
 import type { Payload } from "../../backplane/records.ts";
 import { onChannel } from "../channel-command.ts";
@@ -55,6 +55,7 @@ export const publish: Command<PublishInput> = {
       action: "publish to",
       isGranted: (grant: { publish: boolean }) => grant.publish,
     } as const;
+    keepOrder(context, channel, publication, answer);
     onChannel(context, command, answer, (target, _grant, release) => {
       if (isRefusedForOrder(context, channel, publication, answer)) return release();
       context.host.hooks.validate(target, input.value, (data) => {
@@ -86,26 +87,33 @@ export const publish: Command<PublishInput> = {
   },
 };
 
+/**
+ * Keeps the order of a session's publishes to a channel (P2): if this one fails in a way that invites a repetition,
+ * whatever stage it has reached, those behind it are refused until it is sent again.
+ */
+export function keepOrder(context: CommandContext, channel: string, id: string, answer: Answerer): void {
+  answer.whenRetryable(() => context.lane(channel).hold(id, context.host.ports.monotonicMs() + HOLD_MS));
+}
+
 /** True, and answered, when an earlier publish of the session to the channel has to be sent again first (P2). */
 export function isRefusedForOrder(context: CommandContext, channel: string, id: string, answer: Answerer): boolean {
-  if (!context.lane(channel).isHeldFor(id, context.host.ports.monotonicMs())) return false;
+  if (!isHeld(context, channel, id)) return false;
   answer.fail("out_of_order", "An earlier publish to the channel failed; send that one again first.");
   return true;
 }
 
 /** Hands an append to the store and answers with its result. */
 export function submit(context: CommandContext, answer: Answerer, request: Omit<AppendRequest, "done">): void {
-  const lane = context.lane(request.channel);
   const done = (result: AppendResult): void => {
-    if (result.ok) {
-      lane.unhold(request.id);
-      return answer.ok({ pos: result.pos, at: result.at });
-    }
-    if (RETRYABLE_CODES.includes(result.code)) lane.hold(request.id, context.host.ports.monotonicMs() + HOLD_MS);
-    else lane.unhold(request.id);
-    answer.failure(result);
+    if (result.ok) answer.ok({ pos: result.pos, at: result.at });
+    else answer.failure(result);
   };
-  context.host.append({ ...request, done });
+  // Looked at again when the tick ends: the one before may have failed while this one waited.
+  context.host.append({ ...request, done }, () => isHeld(context, request.channel, request.id));
+}
+
+function isHeld(context: CommandContext, channel: string, id: string): boolean {
+  return context.lane(channel).isHeldFor(id, context.host.ports.monotonicMs());
 }
 
 /** A hash of everything that makes a repetition one. Bytes and text are told apart, as `"1"` and `1` are by JSON. */

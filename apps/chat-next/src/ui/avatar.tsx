@@ -1,0 +1,34 @@
+import type { ReactNode } from "react";
+
+/** Hues in tokens.css. */
+const HUES = 8;
+
+/** Somebody's picture: initials on a colour that follows from the id, so that two Adas can be told apart. */
+export function Avatar(props: {
+  readonly user: string;
+  readonly name: string;
+  readonly isSmall?: boolean;
+  readonly state?: "here" | "idle";
+}): ReactNode {
+  const { user, name, isSmall = false, state } = props;
+  return (
+    <span className={`avatar hue-${hueOf(user)}${isSmall ? " small" : ""}`} aria-hidden="true">
+      {initialsOf(name)}
+      {state !== undefined && <span className={`state ${state}`} />}
+    </span>
+  );
+}
+
+/** The hue of somebody with that id. */
+function hueOf(user: string): number {
+  let hash = 0;
+  for (let index = 0; index < user.length; index++) hash = (hash * 31 + user.charCodeAt(index)) >>> 0;
+  return hash % HUES;
+}
+
+/** The first letters of the first two words. */
+export function initialsOf(name: string): string {
+  const words = name.split(/\s+/).filter((word) => word !== "");
+  const letters = words.slice(0, 2).map((word) => [...word][0] ?? "");
+  return letters.join("").toLocaleUpperCase();
+}

@@ -1,0 +1,21 @@
+// Sends messages to the echo server, prints what comes back, and how it ends: `node client.mjs Hello bye`
+import { WebSocket } from "ws";
+
+const messages = process.argv.length > 2 ? process.argv.slice(2) : ["Hello", "How are you?"];
+const socket = new WebSocket(process.env.URL ?? `ws://localhost:${process.env.PORT ?? 8080}/echo`);
+let answers = 0;
+
+socket.on("open", () => {
+  for (const message of messages) socket.send(message);
+});
+socket.on("message", (data) => {
+  console.log(`came back: ${data.toString()}`);
+  answers += 1;
+  if (answers === messages.length) socket.close(1000, "All came back.");
+});
+// An error has no code: it tells why there is no connection, and `close` follows it.
+socket.on("error", (error) => console.log(`error: ${error.message || error.name}`));
+socket.on("close", (code, reason) => {
+  console.log(`closed: ${code} ${reason.toString()}`);
+  process.exitCode = code === 1000 ? 0 : 1;
+});

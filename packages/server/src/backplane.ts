@@ -1,0 +1,53 @@
+/**
+ * For those who build a backplane: the interfaces with their guarantees, and what every store does in the same way.
+ * An application has no use for it; it takes a backplane as it is.
+ */
+export type { Backplane, BackplaneContext, OpenBackplane } from "./backplane/backplane.ts";
+export type {
+  Answer,
+  AppendRequest,
+  AppendResult,
+  ApplyRequest,
+  ApplyResult,
+  ChannelOptions,
+  ChannelStore,
+  Failure,
+  HistoryPage,
+  HistoryRequest,
+  Idempotency,
+  Page,
+  PageBounds,
+  ReadRequest,
+  Snapshot,
+  StoreCapabilities,
+  StoreSink,
+} from "./backplane/channel-store.ts";
+export type { Control, ControlMessage } from "./backplane/control.ts";
+export {
+  BatchOrder,
+  epochChanged,
+  notYourPublication,
+  reused,
+  tooManyCredentials,
+  tooManyIds,
+  unknownPublication,
+  wrongKind,
+} from "./backplane/failures.ts";
+export { payloadSize } from "./backplane/log.ts";
+export { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./backplane/position.ts";
+export type {
+  AmendRecord,
+  ChannelRecord,
+  EntryRecord,
+  LogRecord,
+  Payload,
+  PublicationRecord,
+  RemovalRecord,
+  StateRecord,
+} from "./backplane/records.ts";
+export { isRefresh, refuseChange, type EntryChange, type HeldEntry, type SetChange } from "./backplane/state-rules.ts";
+export type { TicketStore } from "./backplane/ticket-store.ts";
+export type { Faults } from "./core/faults.ts";
+export type { Limits } from "./core/limits.ts";
+export type { Logger } from "./core/logger.ts";
+export type { Ports, Timer } from "./core/ports.ts";

@@ -1,0 +1,67 @@
+import type { Publisher } from "@carillon/protocol";
+import type { ApplyRequest, Failure } from "./channel-store.ts";
+import type { Payload } from "./records.ts";
+
+/** A change of one entry. */
+export type EntryChange = Exclude<ApplyRequest["change"], { op: "release" }>;
+/** A change that sets an entry. */
+export type SetChange = Extract<EntryChange, { op: "set" }>;
+
+/** What the rules need to know of the entry that a change is about. */
+export interface HeldEntry {
+  readonly version: number;
+  readonly data: Payload;
+  readonly owner: Publisher | null;
+}
+
+/** Why a change is refused, null if it isn't: version, then owner, then room. The same in every store. */
+export function refuseChange(
+  change: EntryChange,
+  held: HeldEntry | null,
+  entries: number,
+  entriesMax: number,
+): Failure | null {
+  const version = held?.version ?? 0;
+  if (change.expect !== null && change.expect !== version) {
+    return {
+      ok: false,
+      code: "conflict",
+      version,
+      message: `Expected version ${change.expect} of the entry, it has ${version}.`,
+    };
+  }
+  const owner = held?.owner?.instance ?? null;
+  const asker = change.op === "remove" ? change.onlyBy : change.ownOnly ? (change.owner?.instance ?? "") : null;
+  if (asker !== null && held !== null && owner !== asker) {
+    return {
+      ok: false,
+      code: "not_owner",
+      message: "Expected an entry of your own, this one belongs to another instance.",
+    };
+  }
+  if (change.op === "set" && held === null && entries >= entriesMax) {
+    return {
+      ok: false,
+      code: "too_large",
+      message: `Expected at most ${entriesMax} entries in a state channel.`,
+    };
+  }
+  return null;
+}
+
+/**
+ * True when an owner sets what its entry has already: nobody is told, but the entry gets the new holder and lives on
+ * for its whole TTL. That is how a mark of presence or typing is kept alive without a change for every reader.
+ */
+export function isRefresh(change: SetChange, held: HeldEntry): boolean {
+  return (
+    change.owner !== null &&
+    held.owner?.instance === change.owner.instance &&
+    samePayload(change.data, held.data)
+  );
+}
+
+function samePayload(a: Payload, b: Payload): boolean {
+  if (a === null || b === null || typeof a === "string" || typeof b === "string") return a === b;
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
+}
