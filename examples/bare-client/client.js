@@ -20,7 +20,7 @@ async function connect() {
     send({ cmd: "connect", id: 1, ...credential }); // First, and alone in its frame (4).
     send({ cmd: "subscribe", id: 2, channel, position });
   });
-  socket.on("message", (frame) => frame.toString().split("\n").map(JSON.parse).forEach(received));
+  socket.on("message", (frame) => frame.toString().split("\n").forEach((line) => received(JSON.parse(line))));
   socket.on("error", () => {}); // `close` follows.
   socket.on("close", closed);
 }
@@ -40,11 +40,9 @@ function received({ re, ok, error, push, ...message }) {
   else if (re) queue.forEach((item, publication) => item.id === re && queue.delete(publication));
   else if (push === "heartbeat") send({ cmd: "pong" });
   else if (push === "drain") setTimeout(leave, message.delayMs);
-  else if (push === "gap") [position] = [message.to, console.error(`gap: ${message.reason}`)];
-  else if (push === "items" && message.prev === position) {
-    position = message.pos; // The receiver's rule (6).
-    for (const { data, amend } of message.items) if (data && !amend) console.log(`${data.name}: ${data.msg}`);
-  } else if (push === "items" || push === "unsubscribed") leave(); // Out of step: catch up from `position`.
+  else if (push === "gap") missed(message);
+  else if (push === "items" && message.prev === position) took(message); // The receiver's rule (6).
+  else if (push === "items" || push === "unsubscribed") leave(); // Out of step: catches up from `position`.
 }
 
 function connected(ok) {
@@ -60,7 +58,7 @@ function closed(code, reason) {
   welcome = undefined;
   if (code >= 4500) process.exit(1); // Not wanted (8).
   if (code >= 4100) resume = undefined; // Only with a new ticket (8).
-  setTimeout(connect, Math.random() * Math.min(20_000, 500 * 2 ** attempt++)); // Full jitter (7).
+  setTimeout(() => void connect(), Math.random() * Math.min(20_000, 500 * 2 ** attempt++)); // Full jitter (7).
 }
 
 function publish(publication) {
@@ -76,4 +74,4 @@ createInterface({ input: process.stdin }).on("line", (msg) => {
   queue.set(publication, { data: { name, msg } });
   if (welcome) publish(publication);
 });
-connect();
+void connect();

@@ -180,6 +180,8 @@ function print(
     const some = cuts.filter(({ cut }) => cut === kind);
     const longest = Math.max(...some.map(({ awayMs }) => awayMs));
     const missed = some.reduce((sum, cut) => sum + cut.missed, 0);
-    console.log(`  ${some.length} ${kind}: away for ${(longest / 1000).toFixed(1)} s at most, missing from the list ${missed} times`);
+    console.log(
+      `  ${some.length} ${kind}: away for ${(longest / 1000).toFixed(1)} s at most, missing from the list ${missed} times`,
+    );
   }
 }

@@ -51,7 +51,11 @@ describe("the carillon command", () => {
     ["sing", 2, /^Unknown command "sing": expected start or serve\. See carillon --help\.\n$/],
     ["--loud", 2, /^Unknown option '--loud'\. See carillon --help\.\n$/],
   ])("answers %s and ends with %i", async (argument, code, output) => {
-    expect(await ServerProcess.run({ args: [argument] })).toEqual({ code, signal: null, output: expect.stringMatching(output) });
+    expect(await ServerProcess.run({ args: [argument] })).toEqual({
+      code,
+      signal: null,
+      output: expect.stringMatching(output),
+    });
   });
 
   test("says in one sentence that the port is in use, and ends with 1", async () => {
@@ -148,7 +152,8 @@ describe("the carillon command", () => {
 /** The status of the answer to an upgrade to carillon.1. */
 async function upgradeStatus(port: number): Promise<number> {
   const socket = connect(port, "127.0.0.1");
-  const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: carillon.1.json\r\n";
+  const key =
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: carillon.1.json\r\n";
   socket.write(`GET /realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n`);
   const [answer] = await once(socket.setEncoding("latin1"), "data");
   socket.destroy();

@@ -12,7 +12,9 @@ describe("the open doors of carillon serve", () => {
   const sockets: WebSocket[] = [];
 
   beforeAll(async () => {
-    server = await ServerProcess.start({ args: ["serve", "--open-echo", "--open-raw", "bench:all", "--open-raw", "a:b"] });
+    server = await ServerProcess.start({
+      args: ["serve", "--open-echo", "--open-raw", "bench:all", "--open-raw", "a:b"],
+    });
   });
 
   afterAll(async () => {
@@ -137,7 +139,9 @@ describe("the open doors of carillon serve", () => {
   });
 
   test("let no foreign page into carillon.1", async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/realtime`, "carillon.1.json", { origin: "http://anywhere.test" });
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/realtime`, "carillon.1.json", {
+      origin: "http://anywhere.test",
+    });
     const [, response] = await once(socket, "unexpected-response");
     expect(response.statusCode).toBe(403);
   });

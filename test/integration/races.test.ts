@@ -45,7 +45,10 @@ async function race(faults: readonly Fault[]): Promise<Outcome> {
   await races.run(PEERS, OPERATIONS);
   const leftovers = await settled(() => {
     const delays = counted.delays.join();
-    return [...held(), ...(delays === idleDelays ? [] : [`timers of an idle server: ${idleDelays}; pending: ${delays}`])];
+    return [
+      ...held(),
+      ...(delays === idleDelays ? [] : [`timers of an idle server: ${idleDelays}; pending: ${delays}`]),
+    ];
   });
   const { deliveries } = carillon.metrics;
   await serving[Symbol.asyncDispose]();

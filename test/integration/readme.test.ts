@@ -15,7 +15,10 @@ interface Block {
 }
 
 function codeBlocks(markdown: string): Block[] {
-  return Array.from(markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), ([, language = "", code = ""]) => ({ language, code }));
+  return Array.from(markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), ([, language = "", code = ""]) => ({
+    language,
+    code,
+  }));
 }
 
 const blocks = codeBlocks(readFileSync(join(root, "README.md"), "utf8"));
@@ -45,24 +48,44 @@ test("the README has a block of JavaScript to run, one of TypeScript to check, a
   expect(blocks.map(({ language }) => language).sort()).toEqual(["js", "sh", "sh", "ts"]);
 });
 
-test.each(blocks.filter(({ language }) => language === "js"))("JavaScript of the README runs as pasted", async ({ code }) => {
-  writeFileSync(join(folder, "pasted.js"), code);
-  const { stdout, stderr } = await run(process.execPath, ["pasted.js"], { cwd: folder, timeout: 20_000 });
-  expect(stdout).toBe("ada: The tower is open.\n");
-  expect(stderr).toBe("");
-});
+test.each(blocks.filter(({ language }) => language === "js"))(
+  "JavaScript of the README runs as pasted",
+  async ({ code }) => {
+    writeFileSync(join(folder, "pasted.js"), code);
+    const { stdout, stderr } = await run(process.execPath, ["pasted.js"], { cwd: folder, timeout: 20_000 });
+    expect(stdout).toBe("ada: The tower is open.\n");
+    expect(stderr).toBe("");
+  },
+);
 
-test.each(blocks.filter(({ language }) => language === "ts"))("TypeScript of the README compiles as pasted", async ({ code }) => {
-  writeFileSync(join(folder, "pasted.ts"), code);
-  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "--types", "node"];
-  await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "pasted.ts"], { cwd: folder });
-});
+test.each(blocks.filter(({ language }) => language === "ts"))(
+  "TypeScript of the README compiles as pasted",
+  async ({ code }) => {
+    writeFileSync(join(folder, "pasted.ts"), code);
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2022",
+      "--lib",
+      "es2022,dom,dom.iterable,esnext.disposable",
+      "--types",
+      "node",
+    ];
+    await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "pasted.ts"], {
+      cwd: folder,
+    });
+  },
+);
 
 test.each(blocks.filter(({ language }) => language === "sh").flatMap(({ code }) => code.trim().split("\n")))(
   "the command `%s` exists",
   (command) => {
     const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    if (!command.startsWith("npm install ")) return expect(manifest).toHaveProperty(["scripts", command.replace("npm ", "")]);
+    if (!command.startsWith("npm install "))
+      return expect(manifest).toHaveProperty(["scripts", command.replace("npm ", "")]);
     // The two that are not ours are installed above; ours are the packed ones.
     const names = command.replace("npm install ", "").split(" ");
     expect(names).toEqual([...PACKAGES.map((name) => `@carillon/${name}`), "valibot", "ws"]);

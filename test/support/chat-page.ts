@@ -75,7 +75,8 @@ export class ChatPage {
         seen.atMs ??= Date.now();
       };
       const list = document.querySelector("#people");
-      if (list !== null) new MutationObserver(look).observe(list, { childList: true, subtree: true, characterData: true });
+      if (list !== null)
+        new MutationObserver(look).observe(list, { childList: true, subtree: true, characterData: true });
       look();
       return seen;
     }, name);

@@ -6,7 +6,11 @@ export function element<T extends HTMLElement>(id: string, type: new () => T): T
 }
 
 /** A new element. Text is set as text, never as markup. */
-export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ""): HTMLElementTagNameMap[K] {
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  text = "",
+): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   made.className = className;
   made.textContent = text;

@@ -168,7 +168,9 @@ function mark(row: HTMLLIElement, status: Status, why = ""): HTMLElement {
 }
 
 function showText(row: HTMLLIElement, text: string | null): void {
-  row.querySelector(".text")?.replaceWith(make("p", text === null ? "text gone" : "text", text ?? "This message was removed."));
+  row
+    .querySelector(".text")
+    ?.replaceWith(make("p", text === null ? "text gone" : "text", text ?? "This message was removed."));
 }
 
 /** Notes on a row whether its author just goes on. */

@@ -65,7 +65,8 @@ export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): C
   if (values.version === true) return { name: "version" };
   const [name, ...rest] = positionals;
   if (name === undefined) throw new UsageError(`Expected a command: start or serve. ${SEE_HELP}`);
-  if (name !== "start" && name !== "serve") throw new UsageError(`Unknown command "${name}": expected start or serve. ${SEE_HELP}`);
+  if (name !== "start" && name !== "serve")
+    throw new UsageError(`Unknown command "${name}": expected start or serve. ${SEE_HELP}`);
   if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}" after ${name}. ${SEE_HELP}`);
   const openEcho = values["open-echo"] === true;
   const openRaw = [...new Set(values["open-raw"] ?? [])];
@@ -85,7 +86,9 @@ export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): C
 
 const SEE_HELP = "See carillon --help.";
 
-function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
+function parse(
+  args: readonly string[],
+): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (error) {
@@ -111,6 +114,8 @@ function parseOrigins(text: string): string[] {
   try {
     return parseOriginList(text);
   } catch (error) {
-    throw new UsageError(`CARILLON_ORIGINS: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new UsageError(`CARILLON_ORIGINS: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }

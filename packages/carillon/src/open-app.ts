@@ -1,4 +1,12 @@
-import { defineContract, isChannelName, log, BUILT_IN_PREFIX, type Contract, type LogSpec, type Schema } from "@carillon/protocol";
+import {
+  defineContract,
+  isChannelName,
+  log,
+  BUILT_IN_PREFIX,
+  type Contract,
+  type LogSpec,
+  type Schema,
+} from "@carillon/protocol";
 import {
   createCarillon,
   type Carillon,
@@ -30,12 +38,17 @@ const userSchema: Schema<{ readonly id: string }> = v.object({ id: v.string() })
  * A server for trying things out: what is open is open to everybody, from any page, and the rest does not exist. The
  * contract has the channels that were named and no others. Throws a {@link StartError} for a name that is none.
  */
-export function createOpenApp(options: CommonOptions, { openEcho, openRaw }: OpenDoors): Carillon<Contract, typeof userSchema> {
+export function createOpenApp(
+  options: CommonOptions,
+  { openEcho, openRaw }: OpenDoors,
+): Carillon<Contract, typeof userSchema> {
   const channels: Record<string, LogSpec> = {};
   const raw: Record<string, RawChannelRoute | RawHandlerRoute> = {};
   for (const name of openRaw) {
     if (!isChannelName(name) || name.startsWith(BUILT_IN_PREFIX)) {
-      throw new StartError(`--open-raw: expected the name of a channel such as "bench:all", got ${JSON.stringify(name.slice(0, 200))}.`);
+      throw new StartError(
+        `--open-raw: expected the name of a channel such as "bench:all", got ${JSON.stringify(name.slice(0, 200))}.`,
+      );
     }
     channels[name] = log({ data: textOrBytes, history: { size: 1_000 } });
     raw[rawPath(name)] = { channel: name, format: "any", subscribe: true, publish: true, origins: "any" };

@@ -32,7 +32,8 @@ function readBody(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    const refuse = (): void => reject(new HttpProblem(413, "too_large", `Expected a body of at most ${BODY_BYTES_MAX} bytes.`));
+    const refuse = (): void =>
+      reject(new HttpProblem(413, "too_large", `Expected a body of at most ${BODY_BYTES_MAX} bytes.`));
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.byteLength;
       if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);

@@ -72,7 +72,14 @@ type Phase = "starting" | "ready" | "draining";
  * why it can't be.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const { host = "127.0.0.1", port: wantedPort = 0, origins = [], serve, limits = {}, logger = consoleLogger() } = options;
+  const {
+    host = "127.0.0.1",
+    port: wantedPort = 0,
+    origins = [],
+    serve,
+    limits = {},
+    logger = consoleLogger(),
+  } = options;
   const site = new Site();
   const listener = new HttpListener({ handler: (request) => site.answer(request), logger });
   const port = await listen(listener, host, wantedPort);
@@ -169,15 +176,24 @@ async function listen(listener: HttpListener, host: string, port: number): Promi
     return await listener.listen(host, port);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw new StartError(LISTEN_PROBLEMS.get(code)?.(host, port) ?? `Can't listen on ${host}, port ${port}: ${String(error)}.`, {
-      cause: error,
-    });
+    throw new StartError(
+      LISTEN_PROBLEMS.get(code)?.(host, port) ?? `Can't listen on ${host}, port ${port}: ${String(error)}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 const LISTEN_PROBLEMS: ReadonlyMap<string, (host: string, port: number) => string> = new Map([
-  ["EADDRINUSE", (host, port) => `Port ${port} of ${host} is in use: choose another with PORT or --port, or stop who has it.`],
-  ["EACCES", (_host, port) => `Port ${port} needs more rights than this user has: choose one from 1024 with PORT or --port.`],
+  [
+    "EADDRINUSE",
+    (host, port) => `Port ${port} of ${host} is in use: choose another with PORT or --port, or stop who has it.`,
+  ],
+  [
+    "EACCES",
+    (_host, port) => `Port ${port} needs more rights than this user has: choose one from 1024 with PORT or --port.`,
+  ],
   ["EADDRNOTAVAIL", (host) => `This machine has no address ${host}: choose another with HOST or --host.`],
   ["ENOTFOUND", (host) => `The host ${host} is unknown: choose another with HOST or --host.`],
 ]);

@@ -43,7 +43,9 @@ function fileRoute(body: Buffer, type: string): Route {
   const headers = { "Cache-Control": "no-cache", ETag: tag };
   return {
     GET: (request): Answer =>
-      isKnown(request, tag) ? { status: 304, headers } : { status: 200, headers: { ...headers, "Content-Type": type }, body },
+      isKnown(request, tag)
+        ? { status: 304, headers }
+        : { status: 200, headers: { ...headers, "Content-Type": type }, body },
   };
 }
 

@@ -10,8 +10,19 @@ describe("the command line", () => {
   });
 
   test("wins over the environment, which wins over the defaults", () => {
-    const env = { HOST: "0.0.0.0", PORT: "8080", CARILLON_DATA: "/data", CARILLON_ORIGINS: "https://a.test, http://B.test:81/" };
-    const fromEnv = { ...DEFAULTS, host: "0.0.0.0", port: 8080, data: "/data", origins: ["https://a.test", "http://b.test:81"] };
+    const env = {
+      HOST: "0.0.0.0",
+      PORT: "8080",
+      CARILLON_DATA: "/data",
+      CARILLON_ORIGINS: "https://a.test, http://B.test:81/",
+    };
+    const fromEnv = {
+      ...DEFAULTS,
+      host: "0.0.0.0",
+      port: 8080,
+      data: "/data",
+      origins: ["https://a.test", "http://b.test:81"],
+    };
     expect(parseCommand(["start"], env)).toEqual({ name: "start", ...fromEnv });
     const args = ["serve", "--host", "::1", "--port=0", "--data", "here"];
     expect(parseCommand(args, env)).toEqual({ name: "serve", ...fromEnv, host: "::1", port: 0, data: "here" });

@@ -61,7 +61,8 @@ describe("the HTTP server", () => {
     const { headers } = await fetch(`http://127.0.0.1:${port}/`);
     const policy = headers.get("content-security-policy") ?? "";
     expect(policy).toMatch(/^default-src 'none'; /);
-    for (const part of ["script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) expect(policy).toContain(part);
+    for (const part of ["script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"])
+      expect(policy).toContain(part);
     expect(policy).not.toMatch(/unsafe|\*|data:|https?:/);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("referrer-policy")).toBe("same-origin");
@@ -111,7 +112,11 @@ describe("the HTTP server", () => {
     ["a body that is far too large", post("a".repeat(3_000_000)), 413],
     ["a length that is no number", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400],
     ["two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400],
-    ["length and chunks", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400],
+    [
+      "length and chunks",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      400,
+    ],
     ["a chunk that is none", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400],
     ["no host", "GET / HTTP/1.1\r\n\r\n", 400],
     ["noise", "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001", 400],

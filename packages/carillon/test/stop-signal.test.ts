@@ -3,7 +3,12 @@ import { describe, expect, test, vi } from "vitest";
 import { stopSignal } from "../src/stop-signal.ts";
 
 describe("the wish to stop", () => {
-  function wait(): { source: EventEmitter; force: (code: number) => void; clock: { ms: number }; stopped: Promise<void> } {
+  function wait(): {
+    source: EventEmitter;
+    force: (code: number) => void;
+    clock: { ms: number };
+    stopped: Promise<void>;
+  } {
     const source = new EventEmitter();
     const force = vi.fn();
     const clock = { ms: 5_000 };
