@@ -25,6 +25,8 @@ function project(name: string, { include, timeoutMs, alone = false }: ProjectOpt
       environment: "node",
       testTimeout: timeoutMs,
       hookTimeout: Math.max(timeoutMs, seconds(30)),
+      // What is polled for comes at once on an idle machine, and must come on a busy one as well.
+      expect: { poll: { timeout: timeoutMs / 2 } },
       // A mock or a fake timer that outlives its test makes the next one lie.
       restoreMocks: true,
       unstubEnvs: true,

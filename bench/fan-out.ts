@@ -17,7 +17,7 @@ export interface FanOutOptions {
 /** So many messages with so many in flight; per kind, since a faster one needs more of them to be measured. */
 export interface FanOutLoad {
   readonly inFlight: number;
-  messages(kind: ServerKind): number;
+  readonly messages: (kind: ServerKind) => number;
 }
 
 /** What was measured of one server under one load. */
@@ -131,7 +131,6 @@ function resultOf(kind: ServerKind, inFlight: number, samples: readonly Sample[]
     samples.filter((sample) => sample.kind === wanted && sample.inFlight === inFlight);
   const own = of(kind);
   const peers = of("ws");
-  const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   const deliveries = sum(own.map((sample) => sample.deliveries));
   return {
     kind,
@@ -143,6 +142,10 @@ function resultOf(kind: ServerKind, inFlight: number, samples: readonly Sample[]
     loadBusy: spreadOf(own.map(({ cpuUs, wallMs }) => cpuUs / 1_000 / wallMs)),
     deliveries,
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Not a number where there is nothing to compare with. */

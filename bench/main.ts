@@ -31,8 +31,8 @@ const LOADS: readonly FanOutLoad[] = [
 
 /** Servers on one processor and the load on another, where the system lets us say so and has two. */
 function pinned(): readonly [server: number, load: number] | null {
-  const isThere = (cpu: number): boolean => spawnSync("taskset", ["--cpu-list", String(cpu), "true"]).status === 0;
-  return isThere(0) && isThere(1) ? [0, 1] : null;
+  const canPin = [0, 1].every((cpu) => spawnSync("taskset", ["--cpu-list", String(cpu), "true"]).status === 0);
+  return canPin ? [0, 1] : null;
 }
 
 const pins = pinned();
@@ -42,7 +42,7 @@ const log = (text: string): void => {
 };
 log(
   `${SUBSCRIBERS.toLocaleString("en")} subscribers of one channel, ${MESSAGE_BYTES} bytes, ${rounds} rounds in turns; ` +
-    `${pins === null ? "no process is pinned" : `servers on processor ${pins[0]}, load on ${pins[1]}`}`,
+    (pins === null ? "no process is pinned" : `servers on processor ${pins[0]}, load on ${pins[1]}`),
 );
 log(`${about}\n`);
 const { results, problems } = await measureFanOut({

@@ -4,7 +4,16 @@ import type { Spread } from "./statistics.ts";
 
 /** The results as a Markdown table, which reads well in a terminal too. */
 export function table(results: readonly FanOutResult[]): string {
-  const head = ["server", "in flight", "CPU µs per delivery", "ratio to ws", "bar", "deliveries/s", "bytes", "load busy"];
+  const head = [
+    "server",
+    "in flight",
+    "CPU µs per delivery",
+    "ratio to ws",
+    "bar",
+    "deliveries/s",
+    "bytes",
+    "load busy",
+  ];
   const rows = results.map((result) => [
     result.kind,
     String(result.inFlight),

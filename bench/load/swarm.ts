@@ -71,7 +71,9 @@ export class Swarm {
   async connect(port: number, subscribers: number): Promise<void> {
     for (let first = 0; first < subscribers; first += OPENING_MAX) {
       const count = Math.min(OPENING_MAX, subscribers - first);
-      await Promise.all(Array.from({ length: count }, (_, index) => this.#subscriber(port, first + index, subscribers)));
+      await Promise.all(
+        Array.from({ length: count }, (_, index) => this.#subscriber(port, first + index, subscribers)),
+      );
     }
     const { publishPath: path, protocol } = this.#door;
     const greeting = await this.#door.greeting(port, true);
@@ -145,7 +147,9 @@ export class Swarm {
     const wrong = this.#readers.filter(({ items }) => items !== this.#wanted);
     const [first] = wrong;
     if (first !== undefined) {
-      problems.push(`${wrong.length} subscribers did not get ${this.#wanted} messages; one of them got ${first.items}.`);
+      problems.push(
+        `${wrong.length} subscribers did not get ${this.#wanted} messages; one of them got ${first.items}.`,
+      );
     }
     // Everybody is sent the same bytes, so whoever was only counted has as many as whoever was read.
     const sizes = new Set(this.#readers.map(({ itemBytes }) => itemBytes));

@@ -1,7 +1,7 @@
 import { connect } from "@carillon/client";
 import type { contract } from "./contract.mjs";
 
-const name = new URLSearchParams(location.search).get("name") ?? "Anonymous";
+const name = new URLSearchParams(location.search).get("name") || "Anonymous";
 const form = document.querySelector("form")!;
 const input = document.querySelector("input")!;
 const state = document.querySelector("output")!;
@@ -9,10 +9,7 @@ const messages = document.querySelector("ol")!;
 
 const client = connect<typeof contract>({
   url: "/realtime",
-  ticket: async () => {
-    const response = await fetch("/ticket", { method: "POST", body: JSON.stringify({ name }) });
-    return response.text();
-  },
+  ticket: () => fetch("/ticket", { method: "POST" }).then((response) => response.text()),
 });
 client.on("state", (change) => {
   state.value = change.state === "connected" ? `connected as ${name}` : change.state;
@@ -33,6 +30,7 @@ form.addEventListener("submit", (event) => {
 
 function show(text: string): void {
   const item = document.createElement("li");
+  // Never innerHTML: what others have written is text, whatever it looks like.
   item.textContent = text;
   messages.append(item);
 }

@@ -11,10 +11,10 @@ import { TcpProxy } from "../support/tcp-proxy.ts";
  * through a proxy that cuts him off twenty times. Each cut comes in a round of ten messages: four before, three
  * while Bob is away (two of Ada's, one of his own), three when he is back.
  */
-const ROUNDS: readonly Cut[] = [
-  ...["reset", "resumed", "reset", "dropped", "reset", "resumed", "reset", "dropped", "reset", "resumed"],
-  ...["reset", "dropped", "reset", "resumed", "reset", "dropped", "reset", "resumed", "reset", "noticed"],
-] as Cut[];
+const ROUNDS = (
+  "reset resumed reset dropped reset resumed reset dropped reset resumed " +
+  "reset dropped reset resumed reset dropped reset resumed reset noticed"
+).split(" ") as readonly Cut[];
 
 /**
  * `reset`: connections are reset, new ones too, for a while. The others are silent stalls, in which bytes stop and
@@ -119,6 +119,22 @@ describe("two people talk in two browsers", () => {
     expect(short.filter(({ missed }) => missed > 0)).toEqual([]);
     expect([...ada.problems, ...bob.problems]).toEqual([]);
     await Promise.all([ada.page.context().close(), bob.page.context().close()]);
+  });
+
+  test("what people write is shown as text, and stays theirs when the page is loaded again", async () => {
+    const mallory = await join(0, `<b onclick="alert(1)">Mallory</b>`, false);
+    const hostile = `<img src=x onerror="document.title='owned'"> </p><script>document.title='owned'</script> &amp; \u202e`;
+    await mallory.say(hostile);
+    await expect.poll(() => mallory.marks()).toEqual(["sent"]);
+    await mallory.page.reload();
+    await mallory.waitForState("connected");
+    await expect.poll(async () => (await mallory.texts()).at(-1)).toBe(hostile);
+    expect(await mallory.marks()).toEqual(["sent"]);
+    expect(await mallory.people()).toEqual([`<b onclick="alert(1)">Mallory</b>`]);
+    expect(await mallory.page.locator(".message img, .message script, .message b").count()).toBe(0);
+    expect(await mallory.page.title()).not.toContain("owned");
+    expect(mallory.problems).toEqual([]);
+    await mallory.page.context().close();
   });
 
   test.for([

@@ -62,7 +62,7 @@ function makeCarillon() {
 /** The application's own WebSocket endpoint, as the documentation of `ws` shows it for a server that is shared. */
 function ownEndpoint(server: Server): void {
   const own = new WebSocketServer({ noServer: true });
-  own.on("connection", (ws) => ws.on("message", (data) => ws.send(`own: ${String(data)}`)));
+  own.on("connection", (ws) => ws.on("message", (data: Buffer) => ws.send(`own: ${data.toString()}`)));
   server.on("upgrade", (request, socket, head) => {
     if (request.url === "/other") own.handleUpgrade(request, socket, head, (ws) => own.emit("connection", ws, request));
   });

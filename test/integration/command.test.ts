@@ -68,7 +68,7 @@ describe("the carillon command", () => {
     const server = await start();
     server.signal(signal);
     expect(await server.exited).toEqual({ code: 0, signal: null });
-    await expect(fetch(server.url)).rejects.toThrow();
+    await expect(fetch(server.url)).rejects.toThrow("fetch failed");
   });
 
   test("drains on SIGTERM: tells who is there to go, is not healthy any more, takes nobody in, then ends with 0", async () => {

@@ -51,7 +51,7 @@ describe("a newcomer", () => {
     // A terminal sends Ctrl-C to the whole group; npm passes it on once more.
     process.kill(-pid, "SIGINT");
     expect(await exited).toEqual([0, null]);
-    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
   }, 90_000);
 });
 

@@ -104,7 +104,7 @@ describe("the open doors of carillon serve", () => {
       second.send(Buffer.from(`second ${index}`));
     }
     const [byFirst, bySecond] = (await heard).map((messages) =>
-      messages.map(({ data, isBinary }) => `${isBinary ? "bytes" : "text"} ${data}`),
+      messages.map(({ data, isBinary }) => `${isBinary ? "bytes" : "text"} ${data.toString()}`),
     );
     expect(byFirst).toEqual(bySecond);
     expect(byFirst?.filter((message) => message.startsWith("text first"))).toHaveLength(100);

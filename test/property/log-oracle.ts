@@ -85,6 +85,7 @@ export class LogOracle {
   /** A store was rolled back; `top` is where the channel stands now. */
   rolledBack(channel: string, top: string): number {
     const log = this.#log(channel);
+    this.#trim(log);
     const place = this.#places.get(top);
     demand(place !== undefined, () => `${channel} was rolled back to a place where it never was`);
     const isKept = log.chain[place.depth] === place;

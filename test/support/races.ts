@@ -68,6 +68,8 @@ export class Races {
   readonly #url: (path: string) => string;
   readonly #random: SeededRandom;
   readonly #peers: RacePeer[] = [];
+  /** Credentials of connections that may still stand: whoever comes back with one takes its place. */
+  readonly #resumes: string[] = [];
   #connected = 0;
   #onEmpty: (() => void) | null = null;
   #id = 0;
@@ -143,8 +145,10 @@ export class Races {
       url: this.#url("/realtime"),
       protocol: "carillon.1.json",
       greeting: async () => {
-        const ticket = await this.#carillon.tickets.issue({ user: { id } });
-        return JSON.stringify({ cmd: "connect", id: ++this.#id, ticket });
+        const resume = this.#random.next() < 0.4 ? this.#resumes.pop() : undefined;
+        const credential =
+          resume === undefined ? { ticket: await this.#carillon.tickets.issue({ user: { id } }) } : { resume };
+        return JSON.stringify({ cmd: "connect", id: ++this.#id, ...credential });
       },
     };
   }
@@ -165,14 +169,16 @@ export class Races {
         return JSON.stringify({ cmd: step, id, channel: this.#channel(n) });
       case "publish":
         return JSON.stringify({ cmd: step, id, channel: `room:${n}`, publication: `p${id}`, data: { n: id } });
-      case "set": {
-        const channel = id % 2 === 0 ? `cell:${n}` : `@presence:room:${n}`;
-        return JSON.stringify({ cmd: step, id, channel, data: { n: id } });
-      }
+      case "set":
+        break;
     }
+    const channel = id % 2 === 0 ? `cell:${n}` : `@presence:room:${n}`;
+    return JSON.stringify({ cmd: step, id, channel, data: { n: id } });
   }
 
   #received(text: string): void {
+    const [, resume] = /"resume":"(\w[\w-]*)"/.exec(text) ?? [];
+    if (resume !== undefined) this.#resumes.push(resume);
     for (const [, code] of text.matchAll(/"error":\{"code":"(\w+)"/g)) {
       if (code !== undefined) this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
     }

@@ -39,7 +39,12 @@ const carillon = createCarillon({
   user: v.object({ id: v.string() }),
   authorize: { "feed:{reader}": () => ({ subscribe: true }) },
   // A reader that is stalled on purpose is not to be closed for it.
-  limits: { outboxBytes: Number(process.argv[2]), heartbeatMs: 600_000, stallTimeoutMs: 600_000, connectionsPerUser: 1_000 },
+  limits: {
+    outboxBytes: Number(process.argv[2]),
+    heartbeatMs: 600_000,
+    stallTimeoutMs: 600_000,
+    connectionsPerUser: 1_000,
+  },
 });
 const http = createServer((_request, response) => {
   void carillon.tickets.issue({ user: { id: "reader" } }).then((ticket) => response.end(ticket));

@@ -141,7 +141,7 @@ export class MessageList {
 
 type Status = "sending" | "sent" | "failed";
 
-const MARKS: Readonly<Record<Status, string>> = { sending: "Sending…", sent: "Sent", failed: "Not sent." };
+const MARKS: Readonly<Record<Status, string>> = { sending: "Sending…", sent: "Sent", failed: "" };
 
 function rowOf(message: Message, status: Status | null): HTMLLIElement {
   const { id, user, name, text, at, isOwn } = message;

@@ -76,8 +76,8 @@ function newId(): string {
 }
 
 function sentenceOf(error: unknown): string {
-  if (!(error instanceof CarillonError)) return "Something went wrong.";
-  return error.code === "uncertain" ? "It may have arrived all the same." : error.message;
+  if (!(error instanceof CarillonError)) return "Not sent. Something went wrong.";
+  return error.code === "uncertain" ? "Perhaps not sent: nobody knows." : `Not sent. ${error.message}`;
 }
 
 /** Enter sends, Shift+Enter breaks the line. */

@@ -31,7 +31,10 @@ const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 const EMOJI = new RegExp(String.raw`^\p{RGI_Emoji}$`, "v");
 
 const name = printable("name", NAME_MAX);
-const userId = v.pipe(v.string("Expected a user id."), v.maxLength(128, "Expected a user id of at most 128 characters."));
+const userId = v.pipe(
+  v.string("Expected a user id."),
+  v.maxLength(128, "Expected a user id of at most 128 characters."),
+);
 const messageId = v.pipe(v.string("Expected an id."), v.maxLength(64, "Expected an id of at most 64 characters."));
 const emoji = v.pipe(v.string("Expected an emoji."), v.maxLength(32), v.regex(EMOJI, "Expected one emoji."));
 const room = v.pipe(
@@ -152,7 +155,9 @@ export const chatContract: ChatContract = defineContract({
       data: v.object({
         text,
         name,
-        replyTo: v.optional(v.object({ id: messageId, user: userId, name, text: v.pipe(v.string(), v.maxLength(EXCERPT_MAX)) })),
+        replyTo: v.optional(
+          v.object({ id: messageId, user: userId, name, text: v.pipe(v.string(), v.maxLength(EXCERPT_MAX)) }),
+        ),
         mentions: v.optional(v.pipe(v.array(person), v.maxLength(MENTIONS_MAX))),
         isEdited: v.optional(v.boolean()),
       }) satisfies Schema<ChatMessage>,

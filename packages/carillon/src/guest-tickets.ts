@@ -39,7 +39,8 @@ export function guestTickets(options: GuestTicketsOptions): Route {
       // Before the body is read: refusing must be cheap.
       checkRate(limit.take(networkOf(request.socket.remoteAddress ?? "")));
       const named = await validate(namedSchema, await readJson(request));
-      if (!named.ok) throw new HttpProblem(400, "bad_name", `Expected {"name": "…"}: ${named.problem}`);
+      // The page shows this to whoever typed the name: where in the body it stood is nothing to them.
+      if (!named.ok) throw new HttpProblem(400, "bad_name", named.problem.replace(/^at name: /, ""));
       const id = identity.of(request.headers.cookie);
       const ticket = await options.issue({ id, name: named.value.name }, origin);
       const headers = { "Content-Type": "text/plain; charset=utf-8", "Set-Cookie": identity.cookie(id) };

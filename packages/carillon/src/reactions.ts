@@ -72,7 +72,9 @@ function takeBack(before: readonly Reaction[], emoji: string, { user }: Person):
   const given = before.find((reaction) => reaction.emoji === emoji);
   if (given === undefined || !given.people.some((person) => person.user === user)) return before;
   const people = given.people.filter((person) => person.user !== user);
-  return before.flatMap((reaction) => (reaction !== given ? [reaction] : people.length === 0 ? [] : [{ emoji, people }]));
+  return before.flatMap((reaction) =>
+    reaction !== given ? [reaction] : people.length === 0 ? [] : [{ emoji, people }],
+  );
 }
 
 function full(what: string): CarillonError {

@@ -69,7 +69,9 @@ export class RoomDirectory {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const busy = this.#host.channels().flatMap((name) => (name.startsWith(CHAT_PREFIX) ? [name.slice(CHAT_PREFIX.length)] : []));
+      const busy = this.#host
+        .channels()
+        .flatMap((name) => (name.startsWith(CHAT_PREFIX) ? [name.slice(CHAT_PREFIX.length)] : []));
       const rooms = new Set([...busy.filter(isRoom), ...this.#titles.keys(), ...this.#entries.keys()]);
       for (const room of rooms) await this.#update(room, busy.includes(room) ? await this.#host.people(room) : []);
     } catch {

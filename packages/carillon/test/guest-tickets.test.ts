@@ -71,6 +71,13 @@ describe("guest tickets", () => {
     expect(issued).toEqual([]);
   });
 
+  test("say in words for people what is wrong with a name", async () => {
+    const response = await ask({ name: "a".repeat(65) });
+    expect(await response.json()).toEqual({
+      error: { code: "bad_name", message: "Expected a name of at most 64 characters." },
+    });
+  });
+
   test.each([
     ["no name", {}],
     ["an empty name", { name: "" }],

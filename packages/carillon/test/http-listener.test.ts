@@ -1,4 +1,4 @@
-import { SILENT_LOGGER } from "@carillon/server";
+import { SILENT_LOGGER, type Logger } from "@carillon/server";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -10,7 +10,7 @@ import { Router } from "../src/router.ts";
 describe("the HTTP server", () => {
   let listener: HttpListener;
   let port: number;
-  const logged = vi.fn();
+  const logged = vi.fn<Logger["error"]>();
   const sockets: Socket[] = [];
 
   beforeEach(async () => {

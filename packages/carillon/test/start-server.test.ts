@@ -21,7 +21,7 @@ describe("a bare server", () => {
     const health = await fetch(`${server.url}/healthz`);
     expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
     await server.close();
-    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow("fetch failed");
   });
 
   test("has no page, no tickets and nothing that is open to anybody", async () => {

@@ -10,7 +10,7 @@ describe("the wish to stop", () => {
     stopped: Promise<void>;
   } {
     const source = new EventEmitter();
-    const force = vi.fn();
+    const force = vi.fn<(code: number) => void>();
     const clock = { ms: 5_000 };
     return { source, force, clock, stopped: stopSignal(source, force, () => clock.ms) };
   }

@@ -57,8 +57,9 @@ export function runtimePorts(options: RuntimeOptions, given: Partial<ClientPorts
         (error: unknown) => settle(null, error),
       );
     },
+    // Through a function of its own: browsers refuse a reportError that is called as a method of something else.
     // oxlint-disable-next-line no-console -- Node has no reportError, and an error that nobody sees is worse.
-    report: globalThis.reportError ?? console.error,
+    report: (error) => (globalThis.reportError ?? console.error)(error),
     ...given,
   };
 }

@@ -97,6 +97,11 @@ export function offsetKey(kind: KeyKind, number: number, offset: number): Buffer
   return key;
 }
 
+/** The offset or version in a key that {@link offsetKey} made. */
+export function offsetOf(key: Uint8Array): number {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(5, 6);
+}
+
 /** Kind, channel number and text. */
 export function numberTextKey(kind: KeyKind, number: number, text: string): Buffer {
   const key = Buffer.allocUnsafe(5 + Buffer.byteLength(text));

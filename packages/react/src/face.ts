@@ -158,7 +158,10 @@ export interface ChannelView<Input = unknown, Output = unknown> extends Subscrip
 export interface UseHistoryOptions {
   /** Publications on a page. Default 50; the server may give fewer. */
   readonly pageSize?: number | undefined;
-  /** Most rows kept in all, pages and live. Default 10,000. Beyond it the oldest go, and can be loaded again. */
+  /**
+   * Most rows kept in all, pages and live. Default 10,000. When there are so many, no more pages are loaded, and each row
+   * that comes takes the place of the oldest. Of several components with one channel, the largest counts.
+   */
   readonly limit?: number | undefined;
 }
 
@@ -177,7 +180,7 @@ export interface HistoryView<Input = unknown, Output = unknown> {
   readonly offset: number;
   /** Loads the page before the oldest row. While one is loading, waits for that one. Rejects never: see `error`. */
   readonly loadOlder: () => Promise<void>;
-  /** False once the beginning of what is retained was reached. */
+  /** False once the beginning of what is retained was reached, or `limit`. */
   readonly hasMore: boolean;
   readonly isLoading: boolean;
   /** Why the last page could not be loaded; null from the next attempt on. */

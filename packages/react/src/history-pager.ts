@@ -13,6 +13,8 @@ const AMENDMENTS_MAX = 1000;
 export interface PagerHost {
   readonly channel: AnyChannel | null;
   readonly timeline: Timeline;
+  /** True while the timeline holds as many rows as it may: a page would go as it comes. */
+  readonly isFull: boolean;
   /** Resolves when the timeline has a place to read backwards from; rejects with the reason why it won't. */
   begun(): Promise<void>;
   rowOf(publication: Publication | Tombstone): StoredRow;
@@ -80,14 +82,13 @@ export class HistoryPager {
     const { channel, timeline } = this.#host;
     await this.#host.begun();
     if (!channel) return 0;
-    while (this.hasMore && life === this.#life) {
+    while (this.hasMore && !this.#host.isFull && life === this.#life) {
       this.#amendments.clear();
-      const before = timeline.cursor;
+      const { head, cursor: before } = timeline;
       const page = await channel.history(before === undefined ? { limit } : { before, limit });
       if (life !== this.#life) return 0;
-      // Meanwhile the head may have moved; then the page belongs nowhere.
-      const isFitting = before === timeline.cursor && this.#amendments.size <= AMENDMENTS_MAX;
-      if (!isFitting) continue;
+      // If rows went meanwhile, the page does not end where they begin.
+      if (head !== timeline.head || this.#amendments.size > AMENDMENTS_MAX) continue;
       const count = timeline.prepend(
         page.items.map((item) => this.#host.rowOf(item)),
         page.prev,

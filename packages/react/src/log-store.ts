@@ -141,6 +141,10 @@ export class LogStore implements OutgoingHost, PagerHost {
     this.#notifier.changed();
   }
 
+  get isFull(): boolean {
+    return this.timeline.end - this.timeline.head >= this.#limits.all;
+  }
+
   begun(): Promise<void> {
     if (this.#hasBegun) return Promise.resolve();
     if (!this.#shared.client) return Promise.reject(noClient());
@@ -339,7 +343,8 @@ export class LogStore implements OutgoingHost, PagerHost {
     }
     if (isListStale) this.#list = { ...this.#list, ...this.#facts, publications };
     if (isPagingStale) {
-      const { hasMore, isLoading, error } = this.#pager;
+      const { isLoading, error } = this.#pager;
+      const hasMore = this.#pager.hasMore && !this.isFull;
       this.#paging = { ...this.#paging, timeline: all, publications: older, offset, hasMore, isLoading, error };
     }
   }

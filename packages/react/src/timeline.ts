@@ -26,7 +26,7 @@ export class Timeline {
   #head = 0;
   /** Numbers of rows by id: ids are unique within an instance, so several rows may have one. */
   readonly #numbers = new Map<string, number[]>();
-  /** Ascending. */
+  /** Ascending, none before the head. */
   #marks: Mark[] = [];
   /** The newest place that is known. */
   #tail: Mark | undefined;
@@ -91,7 +91,7 @@ export class Timeline {
 
   /** From where to read backwards: the place before the head, or the first one after it that is known. */
   get cursor(): Position | undefined {
-    return (this.#marks.find(({ number }) => number >= this.#head) ?? this.#tail)?.position;
+    return (this.#marks[0] ?? this.#tail)?.position;
   }
 
   /** Lets the oldest rows go, down to `limit`. Returns whether any went. */

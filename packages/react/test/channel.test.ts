@@ -166,91 +166,6 @@ describe("useChannel", () => {
   });
 });
 
-describe("publishing", () => {
-  test("is shown at once and keeps its key when the stored publication takes its place", async () => {
-    const seen = await stage.see(stage.client("ada"), lobby());
-    await until(() => expect(seen.current.isLive).toBe(true));
-    const sent = seen.current.publish({ text: "hello" });
-    await until(() => expect(texts(seen.current.publications)).toEqual(["hello"]));
-    const { id, at } = await sent;
-    await until(() => expect(publications(seen.current.publications)[0]?.at).toBe(at));
-    await say("answer");
-    await until(() => expect(texts(seen.current.publications)).toEqual(["hello", "answer"]));
-    const keys = seen.all.flatMap(({ publications: rows }) =>
-      publications(rows)
-        .slice(0, 1)
-        .map(({ key }) => key),
-    );
-    expect(new Set(keys)).toEqual(new Set([id]));
-  });
-
-  test("offline waits as sending, and lands once, in order, on return", async () => {
-    const network = new Network();
-    const seen = await stage.see(stage.client("ada", network), lobby());
-    const bob = await stage.see(stage.client("bob"), lobby());
-    await until(() => expect([seen.current.isLive, bob.current.isLive]).toEqual([true, true]));
-    network.cut();
-    await until(() => expect(seen.current.isLive).toBe(false));
-    void seen.current.publish({ text: "one" });
-    void seen.current.publish({ text: "two" });
-    await until(() => expect(texts(seen.current.publications)).toEqual(["one?", "two?"]));
-    await say("meanwhile");
-    network.mend();
-    await until(() => expect(texts(seen.current.publications)).toEqual(["meanwhile", "one", "two"]));
-    await until(() => expect(texts(bob.current.publications)).toEqual(["meanwhile", "one", "two"]));
-  });
-
-  test("that is denied stays as failed; retry sends it again, once it is allowed", async () => {
-    stage.mute.add("ada");
-    const client = stage.client("ada");
-    const seen = await stage.see(client, lobby());
-    await until(() => expect(seen.current.isLive).toBe(true));
-    await expect(seen.current.publish({ text: "hello" })).rejects.toMatchObject({ code: "forbidden" });
-    await until(() => expect(texts(seen.current.publications)).toEqual(["hello!"]));
-    const [failed] = publications(seen.current.publications);
-    expect(failed?.error).toMatchObject({ code: "forbidden" });
-    stage.mute.clear();
-    // Grants are cached with the session; a new one asks again.
-    client.disconnect();
-    client.connect();
-    await until(() => expect(seen.current.isLive).toBe(true));
-    failed?.retry();
-    await until(() => expect(texts(seen.current.publications)).toEqual(["hello"]));
-    expect(publications(seen.current.publications)[0]?.key).toBe(failed?.key);
-  });
-
-  test("that failed can be discarded, and so can one that was not sent yet", async () => {
-    const network = new Network();
-    stage.mute.add("ada");
-    const seen = await stage.see(stage.client("ada", network), lobby());
-    await until(() => expect(seen.current.isLive).toBe(true));
-    void seen.current.publish({ text: "denied" });
-    await until(() => expect(texts(seen.current.publications)).toEqual(["denied!"]));
-    network.cut();
-    await until(() => expect(seen.current.isLive).toBe(false));
-    void seen.current.publish({ text: "thought better of" });
-    await until(() => expect(texts(seen.current.publications)).toEqual(["denied!", "thought better of?"]));
-    for (const { discard } of publications(seen.current.publications)) discard();
-    await until(() => expect(seen.current.publications).toEqual([]));
-  });
-
-  test("survives that the component is gone for a while", async () => {
-    const network = new Network();
-    const client = stage.client("ada", network);
-    const first = await stage.see(client, lobby());
-    await until(() => expect(first.current.isLive).toBe(true));
-    network.cut();
-    await until(() => expect(first.current.isLive).toBe(false));
-    void first.current.publish({ text: "written in a tunnel" });
-    first.unmount();
-    await until(() => expect(client.channel("chat:lobby").state).toBe("unsubscribed"));
-    const second = await stage.see(client, lobby(10));
-    await until(() => expect(texts(second.current.publications)).toEqual(["written in a tunnel?"]));
-    network.mend();
-    await until(() => expect(texts(second.current.publications)).toEqual(["written in a tunnel"]));
-  });
-});
-
 describe("rendering", () => {
   test("a memoised row renders once for each change of its own", async () => {
     const renders = new Map<string, number>();
@@ -278,6 +193,17 @@ describe("rendering", () => {
     await until(() => expect(seen.current.isLive).toBe(true));
     await say("hello");
     await until(() => expect(texts(seen.current.publications)).toEqual(["hello"]));
+  });
+
+  test("publications that come one by one are a render a frame, not one each", async () => {
+    const frames = vi.spyOn(globalThis, "requestAnimationFrame");
+    const seen = await stage.see(stage.client("ada"), lobby());
+    await until(() => expect(seen.current.isLive).toBe(true));
+    const [before, framesBefore] = [seen.all.length, frames.mock.calls.length];
+    for (let n = 0; n < 200; n++) await say(`${n}`);
+    await until(() => expect(seen.current.publications).toHaveLength(200));
+    expect(frames.mock.calls.length).toBeGreaterThan(framesBefore);
+    expect(seen.all.length - before).toBeLessThanOrEqual(frames.mock.calls.length - framesBefore);
   });
 
   test("many publications in one frame are one render, and nothing is none", async () => {

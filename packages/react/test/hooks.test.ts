@@ -19,7 +19,9 @@ describe("usePresence", () => {
     bob.channel("chat:lobby").presence.on("join", ({ user }) => seen.push(`${user} joins`));
     bob.channel("chat:lobby").presence.on("leave", ({ user }) => seen.push(`${user} leaves`));
     await until(() => expect(bob.channel("chat:lobby").presence.isLive).toBe(true));
-    const ada = await stage.see(stage.client("ada"), here("Ada"), true);
+    const client = stage.client("ada");
+    await until(() => expect(client.state).toBe("connected"));
+    const ada = await stage.see(client, here("Ada"), true);
     await until(() => expect(ada.current.members).toMatchObject([{ user: "ada", info: { name: "Ada" } }]));
     expect(ada.current.users).toMatchObject([{ user: "ada", isSelf: true, info: { name: "Ada" } }]);
     ada.unmount();
@@ -160,11 +162,16 @@ describe("useCall", () => {
     await expect(seen.current.call({ title: "Bridge" })).resolves.toEqual({ room: "bridge" });
   });
 
-  test("shows the newest of two calls", async () => {
+  test("shows the newest of two calls, whichever is answered last", async () => {
     const seen = await stage.see(stage.client("ada"), () => useCall("room.create"));
-    await Promise.all([seen.current.call({ title: "One" }), seen.current.call({ title: "Two" })]);
-    await until(() => expect(seen.current).toMatchObject({ isPending: false, data: { room: "two" } }));
-    expect(seen.all.some(({ data }) => data?.room === "one")).toBe(false);
+    const slow = seen.current.call({ title: "Slow" });
+    await seen.current.call({ title: "Quick" });
+    await until(() => expect(seen.current).toMatchObject({ isPending: false, data: { room: "quick" } }));
+    stage.gate.dispatchEvent(new Event("open"));
+    await expect(slow).resolves.toEqual({ room: "slow" });
+    await seen.current.call({ title: "Last" });
+    await until(() => expect(seen.current.data).toEqual({ room: "last" }));
+    expect(seen.all.some(({ data }) => data?.room === "slow")).toBe(false);
   });
 });
 

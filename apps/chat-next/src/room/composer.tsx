@@ -48,7 +48,7 @@ export function Composer(props: ComposerProps): ReactNode {
   const isSendable = problem === null && text.trim() !== "";
   const send = (): void => {
     if (!isSendable) return;
-    props.onSend(text.trim(), mentionsIn(text, mentions.picked));
+    props.onSend(text.trim(), mentionsIn(text, [...mentions.picked, ...props.people]));
     setText("");
     mentions.reset();
     focus();
@@ -81,7 +81,7 @@ export function Composer(props: ComposerProps): ReactNode {
       <div className="composer-line">
         <textarea
           ref={field}
-          id="composer"
+          id="text"
           aria-label={`Message to ${title}`}
           aria-describedby="composer-note"
           aria-invalid={problem !== null}

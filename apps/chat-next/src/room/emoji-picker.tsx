@@ -77,7 +77,13 @@ function EmojiButton(props: {
   const { emoji, isTabStop, onPick } = props;
   const [name = emoji.text] = emoji.words;
   return (
-    <button type="button" tabIndex={isTabStop ? 0 : -1} aria-label={name} title={name} onClick={() => onPick(emoji.text)}>
+    <button
+      type="button"
+      tabIndex={isTabStop ? 0 : -1}
+      aria-label={name}
+      title={name}
+      onClick={() => onPick(emoji.text)}
+    >
       {emoji.text}
     </button>
   );

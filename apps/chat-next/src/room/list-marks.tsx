@@ -15,7 +15,10 @@ export function UnreadRule(): ReactNode {
 /** What gaps mean, by reason. */
 const GAPS: ReadonlyMap<string, string> = new Map([
   ["trimmed", "Messages are missing here: while you were away, more came than the server keeps."],
-  ["epoch", "The room begins anew here. Its earlier messages are gone: the server was restarted without them, or cleared the room."],
+  [
+    "epoch",
+    "The room begins anew here. Its earlier messages are gone: the server was restarted without them, or cleared the room.",
+  ],
   ["rollback", "Messages are missing here: the server came back with an older copy of this room."],
 ]);
 

@@ -1,5 +1,14 @@
 import type { Reaction } from "carillon/chat-contract";
-import { useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
+import {
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+  type Ref,
+} from "react";
 import { rowsOf, type ChatItem, type Row } from "../timeline/rows.ts";
 import { shownCount } from "../session/unread-counts.ts";
 import { Icon } from "../ui/icon.tsx";
@@ -94,7 +103,9 @@ export function MessageList(props: MessageListProps): ReactNode {
       {!isAtEnd && (
         <button type="button" className={`jump${unreadCount > 0 ? " has-new" : ""}`} onClick={jumpToEnd}>
           <Icon name="arrowDown" />
-          {unreadCount > 0 ? `${shownCount(unreadCount)} new ${unreadCount === 1 ? "message" : "messages"}` : "Jump to latest"}
+          {unreadCount > 0
+            ? `${shownCount(unreadCount)} new ${unreadCount === 1 ? "message" : "messages"}`
+            : "Jump to latest"}
         </button>
       )}
     </div>
@@ -147,4 +158,3 @@ function useOpenAtUnread(timeline: readonly ChatItem[], since: number | null, sh
     if (first !== undefined) showRow(first.key);
   }, [timeline, since, showRow]);
 }
-

@@ -80,7 +80,13 @@ function ToolbarButton(props: {
   readonly onPress: () => void;
 }): ReactNode {
   return (
-    <button type="button" className="icon-button small" aria-label={props.label} title={props.label} onClick={props.onPress}>
+    <button
+      type="button"
+      className="icon-button small"
+      aria-label={props.label}
+      title={props.label}
+      onClick={props.onPress}
+    >
       <Icon name={props.icon} />
     </button>
   );

@@ -45,11 +45,14 @@ export const MessageRow: (props: MessageRowProps) => ReactNode = memo(function M
     <article
       className={classes.filter((name) => name !== false).join(" ")}
       data-key={item.key}
-      data-own={item.isOwn}
+      data-own={item.isOwn || undefined}
+      data-status={isWhole ? item.status : "gone"}
       tabIndex={isTabStop ? 0 : -1}
       aria-labelledby={`${idOfHead} ${idOfText}`}
     >
-      {isFirst && <Avatar user={item.isOwn ? (me ?? "") : (item.publisher?.user ?? "")} name={displayName(props.name)} />}
+      {isFirst && (
+        <Avatar user={item.isOwn ? (me ?? "") : (item.publisher?.user ?? "")} name={displayName(props.name)} />
+      )}
       <Head item={item} id={idOfHead} name={displayName(props.name)} isFirst={isFirst} />
       <div className="body">
         {!isWhole && (
@@ -66,11 +69,7 @@ export const MessageRow: (props: MessageRowProps) => ReactNode = memo(function M
         )}
         {isWhole && <Delivery item={item} />}
         {isWhole && props.reactions !== undefined && props.reactions.length > 0 && (
-          <Reactions
-            reactions={props.reactions}
-            me={me}
-            onToggle={(emoji) => actions.toggleReaction(item.id, emoji)}
-          />
+          <Reactions reactions={props.reactions} me={me} onToggle={(emoji) => actions.toggleReaction(item.id, emoji)} />
         )}
       </div>
       {isActive && isWhole && item.status === "sent" && !isEditing && <Toolbar item={item} actions={actions} />}
@@ -78,7 +77,12 @@ export const MessageRow: (props: MessageRowProps) => ReactNode = memo(function M
   );
 });
 
-function Head(props: { readonly item: MessageItem; readonly id: string; readonly name: string; readonly isFirst: boolean }): ReactNode {
+function Head(props: {
+  readonly item: MessageItem;
+  readonly id: string;
+  readonly name: string;
+  readonly isFirst: boolean;
+}): ReactNode {
   const { item, id, name, isFirst } = props;
   const time = (
     <time dateTime={new Date(item.at).toISOString()} title={wholeDateOf(item.at)}>

@@ -26,22 +26,30 @@ export function MessageText(props: {
   const look = isCut ? " is-cut" : isEmojiOnly(text) ? " is-large" : "";
   return (
     <>
-      <div id={id} className={`text${look}`} dir="auto">
-        {pieces.map((piece, index) => {
-          if (piece.kind === "text") return piece.text;
-          if (piece.kind === "mention") {
+      <div className={`text-block${look}`} dir="auto">
+        <span id={id} className="text">
+          {pieces.map((piece, index) => {
+            if (piece.kind === "text") return piece.text;
+            if (piece.kind === "mention") {
+              return (
+                <bdi key={index} className={piece.user === me ? "mention is-you" : "mention"}>
+                  {piece.text}
+                </bdi>
+              );
+            }
             return (
-              <bdi key={index} className={piece.user === me ? "mention is-you" : "mention"}>
+              <a
+                key={index}
+                href={piece.href}
+                title={piece.href}
+                target="_blank"
+                rel="noopener noreferrer nofollow ugc"
+              >
                 {piece.text}
-              </bdi>
+              </a>
             );
-          }
-          return (
-            <a key={index} href={piece.href} title={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc">
-              {piece.text}
-            </a>
-          );
-        })}
+          })}
+        </span>
         {children}
       </div>
       {isLong && (

@@ -1,5 +1,16 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
-import { AT_END, moveDown, moveUp, placeAround, placeOf, rangeOf, TAIL, type Keyed, type Place, type Range } from "../timeline/window.ts";
+import {
+  AT_END,
+  moveDown,
+  moveUp,
+  placeAround,
+  placeOf,
+  rangeOf,
+  TAIL,
+  type Keyed,
+  type Place,
+  type Range,
+} from "../timeline/window.ts";
 
 /** So near to an edge the window moves on, in pixels. */
 const EDGE_PX = 900;
@@ -70,8 +81,11 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
       const row = rowOf(content.current, wanted.current);
       if (row !== null) {
         wanted.current = null;
-        element.scrollTop += row.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight / 4;
+        element.scrollTop +=
+          row.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight / 4;
         anchor.current = anchorOf(element, content.current);
+        // What was looked for stands at the end: then there is nothing to go back to.
+        if (isEndOf(element) && seen.current.range.end === seen.current.list.length) setPlace(AT_END);
       }
     } else if (seen.current.place.mode === "end") element.scrollTop = element.scrollHeight;
     else restore(element, content.current, anchor.current);
@@ -99,8 +113,7 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
     if (element === null) return;
     const { list: rows, place: at, range: shown } = seen.current;
     anchor.current = anchorOf(element, content.current);
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-    const isEnd = below <= END_PX && shown.end === rows.length;
+    const isEnd = isEndOf(element) && shown.end === rows.length;
     if (isEnd && at.mode !== "end" && !isReadByKeyboard(content.current)) setPlace(AT_END);
     else if (!isEnd && at.mode === "end") setPlace(placeOf(rows, shown));
     else move();
@@ -125,6 +138,11 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
   }, []);
 
   return { scroller, content, range, isAtEnd: place.mode === "end", onScroll, jumpToEnd, showRow, hold };
+}
+
+/** True if nothing of what is rendered is below. */
+function isEndOf({ scrollHeight, scrollTop, clientHeight }: HTMLElement): boolean {
+  return scrollHeight - scrollTop - clientHeight <= END_PX;
 }
 
 /** The element of a row. */

@@ -2,12 +2,5 @@ import { createHooks } from "@carillon/react";
 import type { ChatContract } from "carillon/chat-contract";
 
 /** The hooks of @carillon/react, typed by the contract of the chat. */
-export const {
-  CarillonProvider,
-  useConnection,
-  useChannel,
-  useHistory,
-  usePresence,
-  useStateChannel,
-  useCall,
-} = createHooks<ChatContract>();
+export const { CarillonProvider, useConnection, useChannel, useHistory, usePresence, useStateChannel, useCall } =
+  createHooks<ChatContract>();

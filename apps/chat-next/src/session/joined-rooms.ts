@@ -6,7 +6,8 @@ const ROOMS_MAX = 20;
 
 const joined = storedValue<readonly string[]>({
   key: "carillon.rooms",
-  read: (stored) => (Array.isArray(stored) ? stored.filter((room): room is string => typeof room === "string").slice(-ROOMS_MAX) : []),
+  read: (stored) =>
+    Array.isArray(stored) ? stored.filter((room): room is string => typeof room === "string").slice(-ROOMS_MAX) : [],
 });
 
 /** The rooms that this person follows: those once opened and not left. */

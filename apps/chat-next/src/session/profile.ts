@@ -12,7 +12,20 @@ export interface Profile {
 /** Most characters of a name, as the contract says. */
 export const NAME_MAX = 64;
 
-const ADJECTIVES = ["Amber", "Bright", "Calm", "Clever", "Coral", "Early", "Gentle", "Golden", "Jolly", "Quiet", "Silver", "Swift"];
+const ADJECTIVES = [
+  "Amber",
+  "Bright",
+  "Calm",
+  "Clever",
+  "Coral",
+  "Early",
+  "Gentle",
+  "Golden",
+  "Jolly",
+  "Quiet",
+  "Silver",
+  "Swift",
+];
 const BIRDS = ["Finch", "Heron", "Ibis", "Jay", "Kite", "Lark", "Merlin", "Owl", "Plover", "Robin", "Swift", "Wren"];
 
 /** The profile, the same in every tab. */
@@ -20,7 +33,12 @@ export const profile = storedValue<Profile | null>({
   key: "carillon.profile",
   read: (stored) => {
     const { name } = typeof stored === "object" && stored !== null && "name" in stored ? stored : { name: null };
-    const isChosen = !(typeof stored === "object" && stored !== null && "isChosen" in stored && stored.isChosen === false);
+    const isChosen = !(
+      typeof stored === "object" &&
+      stored !== null &&
+      "isChosen" in stored &&
+      stored.isChosen === false
+    );
     return typeof name === "string" && nameProblem(name) === null ? { name: name.trim(), isChosen } : null;
   },
 });

@@ -28,5 +28,7 @@ export function markRead(room: string, at: number): void {
 
 function readMarks(stored: unknown): ReadMarks {
   if (typeof stored !== "object" || stored === null) return {};
-  return Object.fromEntries(Object.entries(stored).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+  return Object.fromEntries(
+    Object.entries(stored).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+  );
 }

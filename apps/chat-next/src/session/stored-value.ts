@@ -18,7 +18,11 @@ export interface StoredValueOptions<T> {
  * A value in the browser's storage, the same in every tab. Where storage is refused or full, it lives as long as the
  * page.
  */
-export function storedValue<T>({ key, read, storage = browserStorage() ?? undefined }: StoredValueOptions<T>): StoredValue<T> {
+export function storedValue<T>({
+  key,
+  read,
+  storage = browserStorage() ?? undefined,
+}: StoredValueOptions<T>): StoredValue<T> {
   const listeners = new Set<() => void>();
   let value = read(parse(tryGet(storage, key)));
   const tell = (): void => {

@@ -9,7 +9,8 @@ const BIDI_CONTROLS = /[\u202A-\u202E\u2066-\u2069]/gu;
 // oxlint-disable-next-line no-control-regex -- They are what this is about.
 const C0_CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F]/gu;
 /** C1, byte-order marks, interlinear marks and language tags; but a flag of England, Scotland or Wales is kept whole. */
-const INVISIBLE = /(\u{1F3F4}[\u{E0061}-\u{E007A}]{2,6}\u{E007F})|[\u0080-\u009F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
+const INVISIBLE =
+  /(\u{1F3F4}[\u{E0061}-\u{E007A}]{2,6}\u{E007F})|[\u0080-\u009F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
 const LINE_BREAKS = /\r\n?|[\u0085\u2028\u2029]/gu;
 /** More marks on one letter than any language has; they would tower over the lines above. */
 const STACKED_MARKS = /(\p{M}{6})\p{M}+/gu;
@@ -32,7 +33,11 @@ export function displayName(name: string): string {
 
 /** The beginning of a text on one line, for quotes and notices. */
 export function excerptOf(text: string, charactersMax: number = 120): string {
-  const characters = [...displayText(text.slice(0, 4 * charactersMax)).replace(/\s+/gu, " ").trim()];
+  const characters = [
+    ...displayText(text.slice(0, 4 * charactersMax))
+      .replace(/\s+/gu, " ")
+      .trim(),
+  ];
   if (characters.length <= charactersMax && text.length <= 4 * charactersMax) return characters.join("");
   return `${characters.slice(0, charactersMax - 1).join("")}…`;
 }

@@ -10,7 +10,8 @@ export type InlinePiece =
 /** Most pieces that are looked for: a message of nothing but links must not become ten thousand elements. */
 const PIECES_MAX = 500;
 /** Emoji alone, with joiners, skin tones, variation selectors, flags and tags. */
-const EMOJI_ONLY = /^(?:\p{RI}\p{RI}|\p{Emoji}(?:\p{EMod}|\uFE0F\u20E3?|[\u{E0020}-\u{E007E}]+\u{E007F})?(?:\u200D\p{Emoji}(?:\p{EMod}|\uFE0F)?)*|\s)+$/u;
+const EMOJI_ONLY =
+  /^(?:\p{RI}\p{RI}|\p{Emoji}(?:\p{EMod}|\uFE0F\u20E3?|[\u{E0020}-\u{E007E}]+\u{E007F})?(?:\u200D\p{Emoji}(?:\p{EMod}|\uFE0F)?)*|\s)+$/u;
 const PLAIN = /[\p{L}\p{N}#*]/u;
 
 /** Splits a text into plain pieces, links and mentions. The pieces, joined, are the text again. */

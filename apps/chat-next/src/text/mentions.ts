@@ -49,7 +49,9 @@ export function matchMentions<Person extends { readonly name: string }>(
 
 /** Of the people who were picked, those whose name still stands in the text. */
 export function mentionsIn(text: string, picked: readonly Mention[]): Mention[] {
-  const named = new Map(picked.filter(({ name }) => positionOf(text, name, 0) !== -1).map((mention) => [mention.user, mention]));
+  const named = new Map(
+    picked.filter(({ name }) => positionOf(text, name, 0) !== -1).map((mention) => [mention.user, mention]),
+  );
   return [...named.values()];
 }
 

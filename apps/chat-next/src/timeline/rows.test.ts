@@ -56,14 +56,25 @@ describe("rowsOf", () => {
   });
 
   it("draws one line before the first message of others that is new", () => {
-    const timeline = [message("1", "ada", NOON), message("2", "me", NOON + 1), message("3", "ada", NOON + 2), message("4", "ada", NOON + 3)];
+    const timeline = [
+      message("1", "ada", NOON),
+      message("2", "me", NOON + 1),
+      message("3", "ada", NOON + 2),
+      message("4", "ada", NOON + 3),
+    ];
     expect(shown(timeline, NOON)).toEqual(["day", "1*", "2*", "unread", "3*", "4"]);
     expect(shown(timeline, NOON + 3)).toEqual(["day", "1*", "2*", "3*", "4"]);
     expect(shown(timeline, NOON, 3)).toEqual(["4"]);
   });
 
   it("shows gaps, and begins again behind them", () => {
-    expect(shown([message("1", "ada", NOON), gap, message("2", "ada", NOON)])).toEqual(["day", "1*", "gap", "day", "2*"]);
+    expect(shown([message("1", "ada", NOON), gap, message("2", "ada", NOON)])).toEqual([
+      "day",
+      "1*",
+      "gap",
+      "day",
+      "2*",
+    ]);
   });
 });
 
@@ -73,7 +84,12 @@ describe("counting what is new", () => {
     expect(countUnread(timeline, NOON)).toBe(1);
     expect(countUnread(timeline, 0)).toBe(2);
     expect(countUnread(timeline, NOON + 2)).toBe(0);
-    expect(countUnread(Array.from({ length: 500 }, (_, n) => message(String(n), "ada", NOON + n)), 0)).toBe(100);
+    expect(
+      countUnread(
+        Array.from({ length: 500 }, (_, n) => message(String(n), "ada", NOON + n)),
+        0,
+      ),
+    ).toBe(100);
     expect(firstUnread(timeline, NOON)).toBe(2);
   });
 

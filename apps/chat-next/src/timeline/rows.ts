@@ -35,6 +35,7 @@ const GROUP_MS = 5 * 60_000;
 export function rowsOf(timeline: readonly ChatItem[], { start, end, unreadSince }: RowsOptions): Row[] {
   const rows: Row[] = [];
   let before: ChatItem | undefined = timeline[start - 1];
+  let dayBefore = before === undefined || before.type === "gap" ? null : before.at;
   let isUnreadLineDue = unreadSince !== null && !hasUnread(timeline, start, unreadSince);
   for (const item of timeline.slice(start, end)) {
     if (item.type === "gap") {
@@ -42,7 +43,7 @@ export function rowsOf(timeline: readonly ChatItem[], { start, end, unreadSince 
       before = item;
       continue;
     }
-    const isNewDay = before === undefined || before.type === "gap" || !isSameDay(before.at, item.at);
+    const isNewDay = dayBefore === null || !isSameDay(dayBefore, item.at);
     if (isNewDay) rows.push({ kind: "day", key: `day ${item.key}`, at: item.at });
     const isUnreadLine = isUnreadLineDue && unreadSince !== null && isUnread(item, unreadSince);
     if (isUnreadLine) {
@@ -52,6 +53,7 @@ export function rowsOf(timeline: readonly ChatItem[], { start, end, unreadSince 
     const isFirst = isNewDay || isUnreadLine || !continues(before, item);
     rows.push({ kind: "message", key: item.key, item, isFirst });
     before = item;
+    dayBefore = item.at;
   }
   return rows;
 }

@@ -5,7 +5,9 @@
  */
 
 /** Where the window stands: at the end of the list and going along with it, or between two rows. */
-export type Place = { readonly mode: "end" } | { readonly mode: "between"; readonly first: string; readonly last: string };
+export type Place =
+  | { readonly mode: "end" }
+  | { readonly mode: "between"; readonly first: string; readonly last: string };
 
 /** The part of the list that is shown: from `start` up to, and without, `end`. */
 export interface Range {
@@ -17,11 +19,11 @@ export interface Range {
 export type Keyed = readonly { readonly key: string }[];
 
 /** Rows that are shown at the end of the list. */
-export const TAIL = 80;
+export const TAIL = 240;
 /** Rows that are added when the reader comes near an edge. */
 export const STEP = 40;
 /** Rows that are shown at most. */
-export const WINDOW_MAX = 200;
+export const WINDOW_MAX = 400;
 
 /** The end of the list. */
 export const AT_END: Place = { mode: "end" };

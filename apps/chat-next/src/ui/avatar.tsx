@@ -21,9 +21,10 @@ export function Avatar(props: {
 
 /** The hue of somebody with that id. */
 function hueOf(user: string): number {
-  let hash = 0;
-  for (let index = 0; index < user.length; index++) hash = (hash * 31 + user.charCodeAt(index)) >>> 0;
-  return hash % HUES;
+  // FNV-1a; its high bits, since the low ones of similar ids are similar.
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < user.length; index++) hash = Math.imul(hash ^ user.charCodeAt(index), 0x01000193);
+  return (hash >>> 16) % HUES;
 }
 
 /** The first letters of the first two words. */
