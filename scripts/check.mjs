@@ -39,7 +39,11 @@ const STEPS = [
     commands: [tool("knip/bin/knip.js", ["--no-config-hints"])],
   },
   { name: "packages", what: "publint and types-resolution of every package", commands: [script("check-packages.mjs")] },
-  { name: "size", what: "of the client", commands: [script("check-size.mjs")] },
+  {
+    name: "size",
+    what: "of the client, and of the first load of the chat",
+    commands: [script("check-size.mjs"), script("check-page-size.mjs")],
+  },
 ];
 
 const wanted = process.argv.slice(2);

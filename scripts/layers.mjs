@@ -87,7 +87,18 @@ const LAYERS = [
   {
     // server.ts, the composition root, and the entries that re-export it.
     path: SERVER,
-    imports: server("core", "backplane", "hub", "policy", "session", "transport", "gateway", "face", "testing", "node.ts"),
+    imports: server(
+      "core",
+      "backplane",
+      "hub",
+      "policy",
+      "session",
+      "transport",
+      "gateway",
+      "face",
+      "testing",
+      "node.ts",
+    ),
     packages: [PROTOCOL, "ws", "node:"],
     isFlat: true,
     composes: true,

@@ -14,7 +14,9 @@ socket.on("message", (/** @type {Buffer} */ data) => {
   if (answers === messages.length) socket.close(1000, "All came back.");
 });
 // Tells why there is no connection: ECONNREFUSED, or the status of an upgrade that was refused. `close` follows it.
-socket.on("error", (/** @type {NodeJS.ErrnoException} */ error) => console.log(`error: ${error.code ?? error.message}`));
+socket.on("error", (/** @type {NodeJS.ErrnoException} */ error) =>
+  console.log(`error: ${error.code ?? error.message}`),
+);
 socket.on("close", (code, reason) => {
   console.log(`closed: ${code} ${reason.toString()}`);
   process.exitCode = code === 1000 ? 0 : 1;

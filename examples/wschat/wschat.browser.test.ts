@@ -1,63 +1,134 @@
-import type { Page } from "playwright-core";
-import { expect, it } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../test/support/browser.ts";
 import { needsChromium } from "../../test/support/needs.ts";
 import { Program } from "../../test/support/program.ts";
-import { freePort } from "../../test/support/serve.ts";
 
-const executablePath = needsChromium();
+/** Reconnecting may take some attempts, in milliseconds. */
+const BACK_MS = 30_000;
 
-async function startServer(PORT: string): Promise<Program> {
-  const server = new Program({ file: new URL("server.mjs", import.meta.url), env: { PORT } });
-  await server.until(/The chat is at/);
-  return server;
-}
+describe("the pages of the wschat example", () => {
+  const executablePath = needsChromium();
+  let browser: Browser;
 
-async function say(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message").fill(text);
-  await page.getByRole("button", { name: "Send" }).click();
-}
+  beforeAll(async () => {
+    if (executablePath !== "") browser = await launchBrowser(executablePath);
+  });
+  afterAll(() => browser?.close());
 
-function heard(page: Page): Promise<string[]> {
-  return page.getByRole("listitem").allTextContents();
-}
+  const startServer = async (port = "0") => {
+    const server = new Program({ file: new URL("server.mjs", import.meta.url), env: { PORT: port } });
+    const [, url = ""] = await server.until(/The chat is at (http:\/\/localhost:\d+)/);
+    return { server, url };
+  };
+  const open = async (url: string, path: "/" | "/sdk", name: string) => {
+    const page = await browser.newPage();
+    await page.goto(`${url}${path}?name=${encodeURIComponent(name)}`);
+    await expectState(page, `connected as ${name}`);
+    return page;
+  };
+  const expectState = (page: Page, state: string) =>
+    expect.poll(() => page.locator("#state").textContent(), { timeout: BACK_MS }).toBe(state);
+  const say = async (page: Page, text: string) => {
+    await page.getByLabel("Message").fill(text);
+    await page.getByRole("button", { name: "Send" }).click();
+  };
+  const heard = (page: Page) => page.getByRole("listitem").allTextContents();
 
-function stateOf(page: Page): Promise<string | null> {
-  return page.locator("#state").textContent();
-}
-
-it("the pages of the wschat example talk in one channel, and both come back after a drop", async () => {
-  const PORT = String(await freePort());
-  const first = await startServer(PORT);
-  const browser = await launchBrowser(executablePath);
-  try {
-    const [ada, bob] = [await browser.newPage(), await browser.newPage()];
-    await ada.goto(`http://localhost:${PORT}/?name=Ada`);
-    await expect.poll(() => stateOf(ada)).toBe("connected as Ada");
+  it("show everybody's messages, the sender's too, in one order", async () => {
+    const { server, url } = await startServer();
+    await using _ = server;
+    const ada = await open(url, "/", "Ada");
     await say(ada, "Is anybody here?");
     await expect.poll(() => heard(ada)).toEqual(["Ada: Is anybody here?"]);
-    await bob.goto(`http://localhost:${PORT}/sdk?name=Bob`);
-    await expect.poll(() => stateOf(bob)).toBe("connected as Bob");
     // The SDK page has what was said before it came.
+    const bob = await open(url, "/sdk", "Bob");
     await expect.poll(() => heard(bob)).toEqual(["Ada: Is anybody here?"]);
-    await say(bob, "I am, <i>Ada</i>");
-    await expect.poll(() => heard(ada)).toEqual(["Ada: Is anybody here?", "Bob: I am, <i>Ada</i>"]);
-    await expect.poll(() => heard(bob)).toEqual(["Ada: Is anybody here?", "Bob: I am, <i>Ada</i>"]);
+    const eve = await open(url, "/", "Eve");
 
-    await first[Symbol.asyncDispose]();
-    await expect.poll(() => stateOf(ada)).toMatch(/^closed: /);
-    await expect.poll(() => stateOf(bob)).toBe("connecting");
+    const said = ["Ada: Is anybody here?"];
+    const pages = { Ada: ada, Bob: bob, Eve: eve };
+    // One after the other: the order is known.
+    for (let round = 0; round < 4; round += 1) {
+      for (const [name, page] of Object.entries(pages)) {
+        await say(page, `round ${round}`);
+        said.push(`${name}: round ${round}`);
+        await expect.poll(() => heard(page)).toHaveLength(said.length - (page === eve ? 1 : 0));
+      }
+    }
+    await expect.poll(() => heard(ada)).toEqual(said);
+    await expect.poll(() => heard(bob)).toEqual(said);
+    await expect.poll(() => heard(eve)).toEqual(said.slice(1));
+
+    // All at once: whatever the order is, it is the same for all.
+    const count = 10;
+    const talk = async (page: Page) => {
+      for (let index = 0; index < count; index += 1) await say(page, `at once ${index}`);
+    };
+    await Promise.all([talk(ada), talk(bob), talk(eve)]);
+    const total = said.length + 3 * count;
+    await expect.poll(() => heard(ada)).toHaveLength(total);
+    await expect.poll(() => heard(bob)).toHaveLength(total);
+    await expect.poll(() => heard(eve)).toHaveLength(total - 1);
+    const seen = await heard(ada);
+    expect(await heard(bob)).toEqual(seen);
+    expect(await heard(eve)).toEqual(seen.slice(1));
+    for (const name of Object.keys(pages)) {
+      const own = seen.filter((text) => text.startsWith(`${name}: at once`));
+      expect(own).toEqual(Array.from({ length: count }, (_value, index) => `${name}: at once ${index}`));
+    }
+    for (const page of [ada, bob, eve]) await page.close();
+  });
+
+  it("come back when the server dropped them, and what the SDK page said meanwhile lands once", async () => {
+    const first = await startServer();
+    await using _ = first.server;
+    const ada = await open(first.url, "/", "Ada");
+    const bob = await open(first.url, "/sdk", "Bob");
+    await say(ada, "Hello");
+    await expect.poll(() => heard(bob)).toEqual(["Ada: Hello"]);
+
+    await first.server[Symbol.asyncDispose]();
+    await expectState(ada, "reconnecting");
+    await expectState(bob, "connecting");
+    await say(ada, "stays in the field");
     await say(bob, "Said while the server is down");
-    await using _second = await startServer(PORT);
-    await expect.poll(() => stateOf(ada)).toBe("connected as Ada");
-    await expect.poll(() => stateOf(bob)).toBe("connected as Bob");
+    const second = await startServer(new URL(first.url).port);
+    await using _second = second.server;
+    await expectState(ada, "connected as Ada");
+    await expectState(bob, "connected as Bob");
+
     await say(ada, "Back again");
-    await expect.poll(() => heard(bob).then((texts) => texts.at(-1))).toBe("Ada: Back again");
-    const once = (texts: readonly string[]): number =>
-      texts.filter((text) => text === "Bob: Said while the server is down").length;
-    expect(once(await heard(bob))).toBe(1);
-  } finally {
-    await browser.close();
-    await first[Symbol.asyncDispose]();
-  }
+    const end = "Ada: Back again";
+    await expect.poll(() => heard(ada)).toContain(end);
+    // The new server knows nothing of what the old one had: the SDK says so, a plain socket can't.
+    await expect.poll(() => heard(bob)).toEqual(expect.arrayContaining(["(some messages are lost)", end]));
+    const own = (texts: readonly string[]) => texts.filter((text) => text.startsWith("Bob:"));
+    await expect.poll(async () => own(await heard(bob))).toEqual(["Bob: Said while the server is down"]);
+    expect((await heard(ada)).filter((text) => text.includes("stays in the field"))).toEqual([]);
+    for (const page of [ada, bob]) await page.close();
+  });
+
+  it("show text, whatever it looks like, and say why a message was refused", async () => {
+    const { server, url } = await startServer();
+    await using _ = server;
+    const name = "<b>Eve</b>";
+    const msg = '<img src=x onerror="window.isHacked = true"><script>window.isHacked = true</script>';
+    const eve = await open(url, "/", name);
+    const bob = await open(url, "/sdk", "Bob");
+    await say(eve, msg);
+    await say(bob, "<i>What?</i>");
+    for (const page of [eve, bob]) {
+      await expect.poll(async () => (await heard(page)).toSorted()).toEqual([`${name}: ${msg}`, "Bob: <i>What?</i>"]);
+      expect(await page.locator("#messages li *").count()).toBe(0);
+      expect(await page.evaluate(() => "isHacked" in window)).toBe(false);
+    }
+
+    const longName = "x".repeat(41);
+    const long = await open(url, "/", longName);
+    await say(long, "Hello");
+    await expect.poll(() => heard(long)).toEqual([expect.stringMatching(/^\(closed: 1007 .*40/)]);
+    await expectState(long, `connected as ${longName}`);
+    for (const page of [eve, bob, long]) await page.close();
+  });
 });

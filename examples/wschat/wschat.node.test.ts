@@ -1,16 +1,15 @@
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { Program } from "../../test/support/program.ts";
-import { freePort } from "../../test/support/serve.ts";
 
 let server: Program;
 let port: number;
 
 beforeAll(async () => {
-  port = await freePort();
-  server = new Program({ file: new URL("server.mjs", import.meta.url), env: { PORT: String(port) } });
-  await server.until(/The chat is at/);
+  server = new Program({ file: new URL("server.mjs", import.meta.url), env: { PORT: "0" } });
+  port = Number((await server.until(/The chat is at http:\/\/localhost:(\d+)/))[1]);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -64,11 +63,19 @@ describe("the plain door of the wschat example", () => {
   });
 });
 
-describe("the tickets of the wschat example", () => {
-  it("are for somebody with a name", async () => {
-    const ask = (body: string): Promise<Response> => fetch(`http://127.0.0.1:${port}/ticket`, { method: "POST", body });
-    expect(await (await ask('{"name":"Ada"}')).text()).toMatch(/^t_/);
-    expect((await ask('{"name":""}')).status).toBe(400);
-    expect((await ask("Ada")).status).toBe(400);
+describe("the HTTP side of the wschat example", () => {
+  it("gives a ticket to whoever posts, a new one each time", async () => {
+    const ask = (): Promise<string> =>
+      fetch(`http://127.0.0.1:${port}/ticket`, { method: "POST" }).then((response) => response.text());
+    const tickets = [await ask(), await ask()];
+    expect(tickets).toEqual([expect.stringMatching(/^t_/), expect.stringMatching(/^t_/)]);
+    expect(tickets[0]).not.toBe(tickets[1]);
+  });
+
+  it.each(["/ticket", "/nothing", "/server.mjs", "//", "/%"])("has nothing at %s", async (path) => {
+    const request = get({ host: "127.0.0.1", port, path });
+    const [response]: IncomingMessage[] = await once(request, "response");
+    response?.resume();
+    expect(response?.statusCode).toBe(404);
   });
 });

@@ -63,7 +63,7 @@ export interface ClientWorld {
 type Reply = WireMessage & { readonly ok?: Record<string, unknown>; readonly error?: { readonly code: string; readonly retry: boolean } };
 
 /** How long a client waits before it sends what failed with `retry` again. */
-const RETRY_MS = 300;
+const RETRY_MS = 1_000;
 
 /**
  * A client written from PROTOCOL.md alone, as plain as can be: it keeps one position per channel, takes a push only if

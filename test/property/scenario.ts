@@ -161,7 +161,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "stalls",
-    weight: 6,
+    weight: 9,
     run: (_stage, client) => {
       client.isStalled = client.isConnected;
     },
@@ -192,7 +192,7 @@ export function scenarios(): fc.Arbitrary<Scenario> {
     seed: fc.nat(0xffff),
     isStoreLate: fc.boolean(),
     isRuleLate: fc.boolean(),
-    bufferBytes: fc.constantFrom(2_000, 300),
+    bufferBytes: fc.constantFrom(1_000, 300),
     isTight: fc.nat(7).map((draw) => draw === 7),
   });
   const step = fc.tuple(fc.nat(DRAWS.length - 1), fc.nat(2), fc.nat(11), fc.nat(11));

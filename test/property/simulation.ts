@@ -76,7 +76,8 @@ export class Simulation implements Judge {
   readonly #endings = new Map<string, Ending>();
   readonly #sessions = new Map<MemoryConnection, string>();
   readonly #connections: MemoryConnection[] = [];
-  /** Logs that were rolled back without notice, and not appended to since. */
+  readonly #options = new Map<string, ChannelOptions>();
+  /** Logs that may have been rolled back without notice, and were not appended to since. */
   readonly #silent = new Set<string>();
   #store: FickleChannels | null = null;
   #delivering: MemoryConnection | null = null;
@@ -112,9 +113,10 @@ export class Simulation implements Judge {
   }
 
   options(channel: string): ChannelOptions {
-    const target = this.kernel.node.target(channel);
-    demand(target !== null, () => `${channel} has no pattern`);
-    return target.options;
+    const known = this.#options.get(channel) ?? this.kernel.node.target(channel)?.options;
+    demand(known !== undefined, () => `${channel} has no pattern`);
+    this.#options.set(channel, known);
+    return known;
   }
 
   /** What clients have sent reaches the node, which ends its tick. */
@@ -150,7 +152,7 @@ export class Simulation implements Judge {
       else {
         quiet++;
         // Longer than any way to the store and back, and than the longest coalescing.
-        this.world.advance(quiet === 1 ? 25 : 0);
+        this.world.advance(quiet === 1 ? 45 : 0);
         if (!this.store.isIdle) quiet = 0;
       }
     }
@@ -162,7 +164,9 @@ export class Simulation implements Judge {
   /** Time passes in steps, and clients go on reading. */
   advance(ms: number): void {
     for (let left = ms; left > 0; left -= 2_500) {
+      const { lags } = this.kernel.node.metrics;
       this.world.advance(Math.min(left, 2_500));
+      if (this.kernel.node.metrics.lags > lags && this.#isSomebodySlow()) this.seen.slowReader = true;
       this.serve();
       this.read();
       this.serve();
@@ -179,9 +183,9 @@ export class Simulation implements Judge {
     this.store.rollBack(appends, isNoticed);
     let dropped = 0;
     for (const channel of LOGS) {
-      const count = this.logs.rolledBack(channel, this.store.top(channel, this.options(channel)));
-      dropped += count;
-      if (count > 0 && !isNoticed) this.#silent.add(channel);
+      dropped += this.logs.rolledBack(channel, this.store.top(channel, this.options(channel)));
+      // Also where nothing was rolled back: what was on its way is lost as well.
+      if (!isNoticed) this.#silent.add(channel);
     }
     if (dropped === 0) return;
     this.logs.rollBacks++;

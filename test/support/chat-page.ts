@@ -32,10 +32,13 @@ export class ChatPage {
     await this.page.waitForSelector(`#status[data-state="${state}"]`, { timeout: timeoutMs });
   }
 
-  /** Writes a message and sends it. */
+  /** Writes a message and sends it; resolves when the page shows it, sent or not. */
   async say(text: string): Promise<void> {
+    const before = await this.page.locator(".message[data-own]").count();
     await this.page.fill("#text", text);
     await this.page.press("#text", "Enter");
+    // The page shows what is new with its next frame.
+    await this.page.waitForFunction((count) => document.querySelectorAll(".message[data-own]").length > count, before);
   }
 
   /** The texts of the messages, from the top. */

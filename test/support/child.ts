@@ -13,6 +13,8 @@ export interface ChildOptions {
   readonly cpu?: number | null;
 }
 
+/** A process that does not exit by itself within this time is killed, in milliseconds. */
+const EXIT_MS = 5_000;
 const ON_SOURCES = ["--conditions=@carillon/source", "--import", "tsx"];
 
 /** A process of its own, that takes orders and reports on them. */
@@ -35,7 +37,6 @@ export class Child<Order extends object, Report> implements AsyncDisposable {
     const came = once(this.#process, "message", { signal });
     try {
       const [report]: unknown[] = await Promise.race([came, ended]);
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Both ends of the channel are ours.
       return report as Report;
     } finally {
       // The one that lost the race ends with the abort, which is nobody's error.
@@ -52,10 +53,13 @@ export class Child<Order extends object, Report> implements AsyncDisposable {
     return report;
   }
 
+  /** Ends it: it is to exit when the channel closes, so that a profiler in it can write; by force if it doesn't. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, "exit");
-    this.#process.kill();
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), EXIT_MS);
+    if (this.#process.connected) this.#process.disconnect();
     await exited;
+    clearTimeout(timer);
   }
 }

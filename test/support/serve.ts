@@ -56,11 +56,3 @@ export async function serve(carillon: Servable, http: Server = createServer()): 
     },
   };
 }
-
-/** A port that was free a moment ago, for a program that has to be told one. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await closeHttp(server);
-  return port;
-}

@@ -38,7 +38,6 @@ export class WireClient {
     this.ws = ws;
     ws.on("message", (data: Buffer) => {
       for (const line of data.toString().split("\n")) {
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server is ours, and under test.
         const message = JSON.parse(line) as WireMessage;
         for (const listener of this.#listeners) listener(message);
       }

@@ -81,8 +81,9 @@ export class ChannelTable {
     return value === undefined ? null : Buffer.from(value).toString();
   }
 
-  /** Forgets what is kept in memory. */
+  /** Forgets what is kept in memory; nothing is delivered any more. */
   clear(): void {
+    for (const channel of this.#channels.values()) channel.isSubscribed = false;
     this.#channels.clear();
   }
 

@@ -38,9 +38,14 @@ export class Channel implements Head {
     return this.#ahead;
   }
 
+  /** True when nothing of it is on its way to the disk. */
+  get isSettled(): boolean {
+    return this.#ahead === this.#durable && this.#sealed.length === 0;
+  }
+
   /** True when nothing would be lost by forgetting it. */
   get isIdle(): boolean {
-    return !this.isSubscribed && this.#ahead === this.#durable && this.#sealed.length === 0;
+    return !this.isSubscribed && this.isSettled;
   }
 
   /** Decides what it will be; have the queue write it. */
@@ -48,9 +53,9 @@ export class Channel implements Head {
     this.#ahead = head;
   }
 
-  seal(): Write {
+  seal(): readonly Write[] {
     this.#sealed.push(this.#ahead);
-    return { key: textKey(Kind.channel, this.name), value: encodeHead(this.#writer, this.#ahead) };
+    return [{ key: textKey(Kind.channel, this.name), value: encodeHead(this.#writer, this.#ahead) }];
   }
 
   stored(): void {

@@ -14,7 +14,6 @@ import type { StoreParts } from "./channel-table.ts";
 import { Kind, kindKey, sixKey } from "./layout.ts";
 import { damaged } from "./store-error.ts";
 import type { Write } from "./environment.ts";
-import type { Head } from "./write-queue.ts";
 
 /** How the memory of ids is bounded. */
 export interface IdBounds {
@@ -126,8 +125,9 @@ export class IdMemory {
       queue.write(sixKey(Kind.ids, oldest.commit), null);
       this.#expiringFirst++;
     }
-    if (this.#expiringFirst * 2 > this.#expiring.length) this.#expiring.splice(0, this.#expiringFirst);
-    if (this.#expiring.length === 0 || this.#expiring[0] === undefined) this.#expiringFirst = 0;
+    if (this.#expiringFirst * 2 <= this.#expiring.length) return;
+    this.#expiring.splice(0, this.#expiringFirst);
+    this.#expiringFirst = 0;
   }
 
   #find(key: string): RememberedId | null {
@@ -147,7 +147,64 @@ export class IdMemory {
     if (this.#batch !== null && this.#batch.layer === queue.layer) return this.#batch.batch;
     const batch: Batch = { commit: ++this.#commit, at: asSix(ports.wallMs()), ids: [], hashes: [] };
     this.#batch = { layer: queue.layer, batch };
-    queue.touch(this.#head(batch));
+    let pendings: readonly Pending[] = [];
+    queue.touch({
+      seal: () => this.#seal(batch),
+      stored: () => {
+        pendings = this.#take(batch);
+        this.#add(batch.commit, batch.hashes, ports.monotonicMs() + this.#bounds.windowMs);
+      },
+      dropped: () => {
+        pendings = this.#take(batch);
+      },
+    });
+    queue.settled((failure) => {
+      for (const { remembered, waiting } of pendings) {
+        const { pos, at } = remembered;
+        for (const done of waiting) done(failure ?? { ok: true, pos, at, duplicate: true });
+      }
+    });
     return batch;
   }
+
+  #seal({ commit, at, ids, hashes }: Batch): readonly Write[] {
+    const { writer } = this.#parts;
+    return [
+      { key: sixKey(Kind.hashes, commit), value: encodeHashes(writer, at, hashes) },
+      { key: sixKey(Kind.ids, commit), value: encodeIds(writer, ids) },
+    ];
+  }
+
+  /** They are no longer under way, however it went. */
+  #take({ ids }: Batch): Pending[] {
+    return ids.flatMap(({ key }) => {
+      const pending = this.#pending.get(key);
+      this.#pending.delete(key);
+      return pending ?? [];
+    });
+  }
+
+  #add(commit: number, hashes: readonly IdHash[], untilMs: number): void {
+    hashes.forEach(({ high, low }, index) => this.#table.add(high, low, { commit, index }));
+    // The first come is the first to go: clocks that were set back must not change that.
+    const after = this.#expiring.at(-1)?.untilMs ?? untilMs;
+    this.#expiring.push({ commit, count: hashes.length, untilMs: Math.max(untilMs, after) });
+  }
+
+  #restore(): void {
+    const { environment, ports } = this.#parts;
+    const { windowMs } = this.#bounds;
+    const now = ports.monotonicMs();
+    for (const { key, value } of environment.range({ start: kindKey(Kind.hashes), end: kindKey(Kind.hashes + 1) })) {
+      const { at, hashes } = decodeHashes(value);
+      const leftMs = Math.min(windowMs, at + windowMs - ports.wallMs());
+      this.#commit = Buffer.from(key).readUIntBE(1, 6);
+      this.#add(this.#commit, leftMs > 0 ? hashes : [], now + Math.max(0, leftMs));
+    }
+  }
+}
+
+function keyOf({ channel, id }: AppendRequest, { scope }: Idempotency): string {
+  // Channel names and ids contain no line break, so the parts can't run into each other.
+  return `${channel}\n${scope}\n${id}`;
 }

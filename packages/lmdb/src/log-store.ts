@@ -11,7 +11,7 @@ import {
 import type { Publisher } from "@carillon/protocol";
 import { asSix, boundsOf, type ChannelHead } from "./head-codec.ts";
 import type { Channel } from "./channel.ts";
-import type { ChannelTable, StoreParts } from "./channel-table.ts";
+import type { StoreParts } from "./channel-table.ts";
 import { Kind, numberTextKey, offsetKey, offsetOf } from "./layout.ts";
 import { decodeEntry, encodeEntry, type LogEntry } from "./log-codec.ts";
 import { OffsetValue } from "./offset-value.ts";
@@ -30,15 +30,29 @@ export interface Appended {
   readonly record: LogRecord;
 }
 
+/** The copy of a publication that has its payload. */
+interface Copy {
+  readonly entry: LogEntry;
+  readonly key: Buffer;
+  readonly isRetained: boolean;
+}
+
+/** What is appended, and what it takes the place of. */
+interface Addition {
+  readonly record: LogRecord;
+  readonly author: Publisher | null;
+  /** Where the index of ids has the publication. */
+  readonly idKey: Buffer;
+  readonly older: Copy | null;
+}
+
 /** What is written to log channels. Everything is decided here; nothing is durable until the queue says so. */
 export class LogStore {
   readonly #parts: StoreParts;
-  readonly #table: ChannelTable;
   readonly #faults: Faults;
 
-  constructor(parts: StoreParts, table: ChannelTable, faults: Faults) {
+  constructor(parts: StoreParts, faults: Faults) {
     this.#parts = parts;
-    this.#table = table;
     this.#faults = faults;
   }
 
@@ -84,10 +98,12 @@ export class LogStore {
   #publish(channel: Channel, head: ChannelHead, request: AppendRequest, now: number): Appended | Failure {
     const { id, data, publisher, tags, meta, version, expiresInMs } = request;
     const idKey = numberTextKey(Kind.id, head.number, id);
-    if (!this.#faults.has("no-dedup") && !this.#isFree(head, idKey)) return reused(id);
+    // Amendments name publications by id, so an id stands for one publication among the retained ones.
+    const older = this.#faults.has("no-dedup") ? null : this.#newestCopy(head, idKey);
+    if (older?.isRetained === true) return reused(id);
     const expires = expiresInMs === 0 ? 0 : asSix(now + expiresInMs);
     const record: LogRecord = { kind: "publication", id, at: now, data, publisher, tags, meta, expires, version };
-    return this.#append(channel, head, request, record, publisher, idKey);
+    return this.#append(channel, head, request, { record, author: publisher, idKey, older });
   }
 
   #amend(
@@ -97,65 +113,42 @@ export class LogStore {
     { target, onlyBy }: NonNullable<AppendRequest["amend"]>,
     now: number,
   ): Appended | Failure {
-    const { queue, writer } = this.#parts;
     const idKey = numberTextKey(Kind.id, head.number, target);
-    const newest = this.#newestCopy(head, idKey);
-    if (newest === null || !newest.isRetained) return unknownPublication(target);
-    const { entry, key } = newest;
-    const { author } = entry;
+    const older = this.#newestCopy(head, idKey);
+    if (older?.isRetained !== true) return unknownPublication(target);
+    const { author } = older.entry;
     if (onlyBy !== null && author?.user !== onlyBy) return notYourPublication();
     const { id, data, publisher } = request;
-    // The payload that was there is written over in the same commit; the index of ids leads to the new one.
-    queue.write(key, encodeEntry(writer, { ...entry, isMoved: true }));
-    const { expires } = entry.record;
+    const { expires } = older.entry.record;
     const record: LogRecord = { kind: "amend", id, amend: target, at: now, data, publisher, expires };
-    return this.#append(channel, head, request, record, author, idKey);
+    return this.#append(channel, head, request, { record, author, idKey, older });
   }
 
-  #append(
-    channel: Channel,
-    head: ChannelHead,
-    { options }: AppendRequest,
-    record: LogRecord,
-    author: Publisher | null,
-    idKey: Buffer,
-  ): Appended {
+  #append(channel: Channel, head: ChannelHead, { options }: AppendRequest, addition: Addition): Appended {
     const { queue, writer, ports } = this.#parts;
+    const { record, author, idKey, older } = addition;
     const top = nextPlace(head.top, record.id, record.at, ports.hash);
     const at = Math.max(head.at, record.at);
     const isEmpty = head.floor.offset === head.top.offset;
     // What is kept is one stretch up to the top, so a log that keeps nothing any more goes on until it has become empty.
     const isKept = options.historySize > 0 || !isEmpty;
     if (isKept) {
-      const entry: LogEntry = { record, tag: top.tag, isMoved: false, author, agedAt: at };
-      queue.write(offsetKey(Kind.entry, head.number, top.offset), encodeEntry(writer, entry));
+      const value = encodeEntry(writer, { record, tag: top.tag, isMoved: false, author, agedAt: at });
+      // The payload that was there is written over in the same commit; the index of ids leads to the new one. An entry
+      // that only waits to be trimmed gives its id up as well, or trimming it would take the id of the new one away.
+      if (older !== null) queue.write(older.key, encodeEntry(writer, { ...older.entry, isMoved: true }));
+      queue.write(offsetKey(Kind.entry, head.number, top.offset), value);
       queue.write(idKey, OffsetValue.encode(top.offset));
     }
-    const floor = isKept ? head.floor : top;
-    const after: ChannelHead = { ...head, ...boundsOf(options), top, floor, at };
+    const after: ChannelHead = { ...head, ...boundsOf(options), top, floor: isKept ? head.floor : top, at };
     channel.advance(after);
     queue.touch(channel);
-    if (top.offset - floor.offset - after.historySize >= EXCESS_MAX) this.trim(channel, TRIM_PER_APPEND);
+    if (top.offset - after.floor.offset - after.historySize >= EXCESS_MAX) this.trim(channel, TRIM_PER_APPEND);
     return { ok: true, before: head, after, record };
   }
 
-  /**
-   * True if no retained publication has the id: amendments name publications by id. An entry that is only waiting to be
-   * trimmed gives the id up, or trimming it would take the id of the new one away.
-   */
-  #isFree(head: ChannelHead, idKey: Buffer): boolean {
-    const { queue, writer } = this.#parts;
-    const newest = this.#newestCopy(head, idKey);
-    if (newest === null) return true;
-    if (newest.isRetained) return false;
-    queue.write(newest.key, encodeEntry(writer, { ...newest.entry, isMoved: true }));
-    return true;
-  }
-
-  #newestCopy(
-    head: ChannelHead,
-    idKey: Buffer,
-  ): { readonly entry: LogEntry; readonly key: Buffer; readonly isRetained: boolean } | null {
+  /** The copy of a publication that has its payload. It may be there and no longer count as retained. */
+  #newestCopy(head: ChannelHead, idKey: Buffer): Copy | null {
     const { queue, ports } = this.#parts;
     const value = queue.get(idKey);
     if (value === undefined) return null;

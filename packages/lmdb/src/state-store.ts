@@ -64,7 +64,8 @@ export class StateStore {
     const now = asSix(this.#parts.ports.wallMs());
     const endsAt = options.ttlMs === 0 ? 0 : asSix(now + options.ttlMs);
     if (held !== null && isRefresh(change, held)) {
-      this.#keep(number, change.key, held, { ...held, holder: change.holder, endsAt });
+      const entry: StoredEntry = { ...held, holder: change.holder, endsAt };
+      this.#keep(number, change.key, held, entry, encodeStored(this.#parts.writer, entry));
       return this.#done(channel, before, [], held.version);
     }
     return this.#done(channel, before, [this.#set(channel, options, change, held, now, endsAt)]);
@@ -127,19 +128,23 @@ export class StateStore {
     endsAt: number,
   ): EntryRecord {
     const { key, data, owner, holder } = change;
+    const version = channel.ahead.top.offset + 1;
+    const entry: StoredEntry = { version, at, isTombstone: false, data, owner, holder, endsAt };
+    // Encoded before anything is written: if it can't be, nothing has happened.
+    const value = encodeStored(this.#parts.writer, entry);
     const head = this.#table.writable(channel, options) ?? channel.ahead;
-    const after = this.#advance(channel, head, key, at, held === null ? 1 : 0);
-    const version = after.top.offset;
-    this.#keep(after.number, key, held, { version, at, isTombstone: false, data, owner, holder, endsAt });
+    this.#advance(channel, head, key, at, held === null ? 1 : 0);
+    this.#keep(head.number, key, held, entry, value);
     return { kind: "entry", key, version, at, data, owner };
   }
 
   #end(channel: Channel, key: string, held: StoredEntry): RemovalRecord {
     const at = asSix(this.#parts.ports.wallMs());
-    const after = this.#advance(channel, channel.ahead, key, at, -1);
-    const version = after.top.offset;
+    const { number, top } = channel.ahead;
+    const version = top.offset + 1;
     const tombstone = { version, at, isTombstone: true, data: null, owner: null, holder: null, endsAt: 0 };
-    this.#keep(after.number, key, held, tombstone);
+    this.#advance(channel, channel.ahead, key, at, -1);
+    this.#keep(number, key, held, tombstone, encodeStored(this.#parts.writer, tombstone));
     return { kind: "removal", key, version };
   }
 
@@ -156,7 +161,7 @@ export class StateStore {
   }
 
   /** Takes the next place, and writes the line of the journal. */
-  #advance(channel: Channel, head: ChannelHead, key: string, at: number, entries: number): ChannelHead {
+  #advance(channel: Channel, head: ChannelHead, key: string, at: number, entries: number): void {
     const { queue, writer, ports } = this.#parts;
     const top = nextPlace(head.top, key, at, ports.hash);
     const line = { before: head.top.tag, at, key };
@@ -170,10 +175,8 @@ export class StateStore {
       const tag = next === undefined ? top.tag : decodeChange(next).before;
       floor = { epoch: floor.epoch, offset, tag };
     }
-    const after = { ...head, top, floor, at, entries: Math.max(0, head.entries + entries) };
-    channel.advance(after);
+    channel.advance({ ...head, top, floor, at, entries: Math.max(0, head.entries + entries) });
     queue.touch(channel);
-    return after;
   }
 
   /** Takes a line from the journal, and the tombstone that it was kept for. */
@@ -188,9 +191,9 @@ export class StateStore {
   }
 
   /** Writes an entry, and keeps the lists of who owns what and of what ends when in step with it. */
-  #keep(number: number, key: string, held: StoredEntry | null, entry: StoredEntry): void {
+  #keep(number: number, key: string, held: StoredEntry | null, entry: StoredEntry, value: Uint8Array): void {
     const { queue, writer, state } = this.#parts;
-    queue.write(numberTextKey(Kind.state, number, key), encodeStored(writer, entry));
+    queue.write(numberTextKey(Kind.state, number, key), value);
     if (held !== null && held.owner !== null && held.owner.instance !== entry.owner?.instance)
       queue.write(ownedKey(number, held.owner.instance, key), null);
     if (entry.owner !== null) {

@@ -51,9 +51,9 @@ export class StoreState implements Head {
     return numbers;
   }
 
-  seal(): Write {
+  seal(): readonly Write[] {
     this.#sealed.push(this.#ahead);
-    return { key: STORE_KEY, value: encodeStoreHead(this.#writer, this.#ahead) };
+    return [{ key: STORE_KEY, value: encodeStoreHead(this.#writer, this.#ahead) }];
   }
 
   stored(): void {

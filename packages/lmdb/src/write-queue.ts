@@ -5,7 +5,7 @@ import { failureOf } from "./commit-failure.ts";
 /** Something whose state is written once per commit, however often it changes in it. */
 export interface Head {
   /** The commit is closed: returns what to write, and remembers it until it is stored or dropped. */
-  seal(): Write;
+  seal(): readonly Write[];
   /** The oldest sealed state is durable. */
   stored(): void;
   /** Nothing that was not stored will be: back to what is durable. */
@@ -21,6 +21,8 @@ const WRITES_MAX = 4_096;
 const WAITING_BYTES_MAX = 67_108_864;
 /** After a failed commit nothing is tried for this long: what is on its way from before it must not overtake (P2). */
 const PAUSE_MS = 250;
+/** Longer keys LMDB refuses, and it would do so in the middle of a commit. */
+const KEY_BYTES_MAX = 1_900;
 /** What a write costs beside its key and value. */
 const WRITE_BYTES = 64;
 
@@ -88,6 +90,7 @@ export class WriteQueue {
 
   /** Decides a value; null: none. */
   write(key: Buffer, value: Uint8Array | null): void {
+    if (key.length > KEY_BYTES_MAX) throw new RangeError(`Expected a key of at most ${KEY_BYTES_MAX} bytes.`);
     const layer = this.#open;
     const name = key.latin1Slice();
     layer.writes.set(name, { key, value });
@@ -104,11 +107,16 @@ export class WriteQueue {
     this.#schedule();
   }
 
-  /** Calls back once everything written so far is durable, or has failed; at once if nothing is under way. */
+  /** Calls back once the open layer is durable, or has failed; in the order of the calls. */
   settled(callback: Settled): void {
-    if (this.#inFlight === null && this.#layers.length === 1 && isEmpty(this.#open)) return callback(null);
     this.#open.settled.push(callback);
     this.#schedule();
+  }
+
+  /** Calls back once everything written so far has ended, well or not; at once if nothing is under way. */
+  afterAll(callback: () => void): void {
+    if (this.#inFlight === null && this.#layers.length === 1 && isEmpty(this.#open)) callback();
+    else this.settled(callback);
   }
 
   /** Ends the open layer if it has enough. Call it between requests, never within one. */
@@ -224,7 +232,7 @@ function emptyLayer(): Layer {
 
 /** Heads go on changing with the next layer, so what belongs to this one is taken now. */
 function seal(layer: Layer): readonly Write[] {
-  layer.sealed ??= Array.from(layer.heads, (head) => head.seal());
+  layer.sealed ??= [...layer.heads].flatMap((head) => head.seal());
   return layer.sealed;
 }
 

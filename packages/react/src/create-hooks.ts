@@ -112,7 +112,7 @@ function historyHook(useStores: UseStores) {
       [store, limit],
     );
     const view = useSyncExternalStore(watch, store.paging, () => store.initialPaging);
-    const loadOlder = useCallback(() => store.loadOlder(pageSize), [store, pageSize]);
+    const loadOlder = useCallback(() => store.loadOlder(pageSize, limit), [store, pageSize, limit]);
     return useMemo(() => ({ ...view, loadOlder }), [view, loadOlder]);
   };
 }

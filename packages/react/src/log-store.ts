@@ -126,8 +126,10 @@ export class LogStore implements OutgoingHost, PagerHost {
     };
   }
 
-  /** Loads a page before the oldest row. */
-  async loadOlder(pageSize: number): Promise<void> {
+  /** Loads a page before the oldest row, for a component that wants `limit` rows at most. */
+  async loadOlder(pageSize: number, limit: number): Promise<void> {
+    // It may ask before its wish counts, which is only when all that mounts with it has mounted.
+    this.#limits.all = Math.max(this.#limits.all, limit);
     await this.#pager.load(pageSize);
   }
 

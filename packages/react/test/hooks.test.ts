@@ -36,6 +36,8 @@ describe("usePresence", () => {
     const first = await stage.see(client, here("Ada"));
     await until(() => expect(bob.channel("chat:lobby").presence.members).toHaveLength(1));
     first.unmount();
+    // Long enough for a leave to be seen, were there one: the answer comes behind it.
+    await client.channel("chat:lobby").history();
     const second = await stage.see(client, here("Ada"));
     await until(() => expect(second.current.members).toHaveLength(1));
     second.unmount();

@@ -54,8 +54,10 @@ export class FickleChannels implements ChannelStore {
   readonly #answers: Line;
   /** Of logs, and of states: a roll back takes what logs were about to deliver. */
   readonly #deliveries: { readonly log: Line; readonly state: Line };
-  /** Appends that failed and may be repeated, until that is answered. */
-  readonly #failures: AppendRequest[] = [];
+  /** When the latest failure that invites a repetition was answered, by channel and scope; Infinity: not yet. */
+  readonly #failures = new Map<string, number>();
+  /** Counts appends that were handed in and failures that were answered. */
+  #time = 0;
   /** Channels with a subscription that is active or on its way, and which one it is. */
   readonly #subscribed = new Map<string, { readonly options: ChannelOptions }>();
 
@@ -105,21 +107,12 @@ export class FickleChannels implements ChannelStore {
   }
 
   append(batch: readonly AppendRequest[]): void {
-    const answered = batch.map((request) => ({
-      ...request,
-      done: (result: AppendResult) => {
-        this.#witness.appended?.(request, result);
-        const isFailed = !result.ok && RETRYABLE_CODES.includes(result.code);
-        if (isFailed) this.#failures.push(request);
-        this.#answers.send(() => {
-          if (isFailed) this.#failures.splice(this.#failures.indexOf(request), 1);
-          request.done(result);
-        });
-      },
-    }));
+    const handedIn = ++this.#time;
+    const answered = batch.map((request) => ({ ...request, done: (result: AppendResult) => this.#done(request, result) }));
     this.#requests.send(() => {
-      // A failure that is not answered yet takes with it what was handed in behind it.
-      const isBehind = (request: AppendRequest): boolean => this.#failures.some((failed) => isSameScope(failed, request));
+      // What was handed in behind a failure, and before that was answered, fails with it: its sender could not know.
+      const isBehind = ({ channel, idempotency }: AppendRequest): boolean =>
+        (this.#failures.get(`${channel} ${idempotency?.scope}`) ?? 0) > handedIn;
       for (const request of answered) if (isBehind(request)) request.done(OUT_OF_ORDER);
       this.#logs.append(answered.filter((request) => !isBehind(request)));
     });
@@ -198,6 +191,17 @@ export class FickleChannels implements ChannelStore {
     return top;
   }
 
+  #done(request: AppendRequest, result: AppendResult): void {
+    this.#witness.appended?.(request, result);
+    const isFailed = !result.ok && RETRYABLE_CODES.includes(result.code);
+    const scope = `${request.channel} ${request.idempotency?.scope}`;
+    if (isFailed) this.#failures.set(scope, Infinity);
+    this.#answers.send(() => {
+      if (isFailed) this.#failures.set(scope, ++this.#time);
+      request.done(result);
+    });
+  }
+
   #on(channel: string, options: ChannelOptions, work: (store: MemoryChannels) => void): void {
     if (options.kind === "log") this.#logs.touch(channel, options, work);
     else work(this.#states);
@@ -210,10 +214,6 @@ export class FickleChannels implements ChannelStore {
       if (this.#subscribed.get(channel) === subscription) this.#sink.deliver(channel, prev, pos, records);
     });
   }
-}
-
-function isSameScope(one: AppendRequest, other: AppendRequest): boolean {
-  return one.channel === other.channel && one.idempotency?.scope === other.idempotency?.scope;
 }
 
 const OUT_OF_ORDER: AppendResult = {

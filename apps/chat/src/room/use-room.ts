@@ -10,8 +10,10 @@ import { RECENT } from "./room-watch.tsx";
 
 /** Messages on a page of history. */
 const PAGE_SIZE = 60;
-/** Messages that one page of the browser keeps: a day of a lively room. Older ones are loaded again when wanted. */
-const KEPT_MAX = 4_000;
+/** Messages that are kept while the end is read: enough to scroll back a while. What goes is loaded again when wanted. */
+const KEPT_AT_END = 1_000;
+/** Messages that are kept while somebody reads further up: all that the server has, and what comes meanwhile. */
+const KEPT_MAX = 12_000;
 
 /** A room, as its page sees it. */
 export interface Room {
@@ -27,12 +29,12 @@ export interface Room {
   readonly waiting: number;
 }
 
-/** Follows a room: its messages, and who is there. */
-export function useRoom(room: string, name: string): Room {
+/** Follows a room: its messages, and who is there. While the end of the list is read, less of it is kept. */
+export function useRoom(room: string, name: string, isAtEnd: boolean): Room {
   const { user: me } = useConnection();
   const isIdle = useIsIdle();
   const channel = useRoomChannel(room);
-  const history = useRoomHistory(room);
+  const history = useRoomHistory(room, isAtEnd ? KEPT_AT_END : KEPT_MAX);
   const { users } = usePresence("chat:{room}", { room }, { info: { name, isIdle } });
   const people = useMemo(
     () =>
@@ -71,8 +73,8 @@ function useRoomChannel(room: string) {
   return useChannel("chat:{room}", { room }, { history: RECENT });
 }
 
-function useRoomHistory(room: string) {
-  return useHistory("chat:{room}", { room }, { pageSize: PAGE_SIZE, limit: KEPT_MAX });
+function useRoomHistory(room: string, limit: number) {
+  return useHistory("chat:{room}", { room }, { pageSize: PAGE_SIZE, limit });
 }
 
 /** They stand at the end. */

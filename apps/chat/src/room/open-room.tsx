@@ -31,10 +31,11 @@ export interface OpenRoomProps {
 /** The conversation of a room, and the people in it. */
 export function OpenRoom(props: OpenRoomProps): ReactNode {
   const { room: roomName, title, name } = props;
-  const room = useRoom(roomName, name);
+  const [isAtEnd, setIsAtEnd] = useState(true);
+  const room = useRoom(roomName, name, isAtEnd);
   const reactions = useReactions(roomName, name, room.me);
   const typing = useTyping(roomName, name, room.me);
-  const unread = useUnreadLine(roomName, room.timeline);
+  const unread = useUnreadLine(roomName, room.timeline, isAtEnd && room.channel.isLive);
   const isDurable = useIsDurable();
   const list = useRef<MessageListHandle>(null);
   const composer = useRef<ComposerHandle>(null);
@@ -77,7 +78,7 @@ export function OpenRoom(props: OpenRoomProps): ReactNode {
             isDurable={isDurable}
             editingId={acts.editingId}
             actions={acts.actions}
-            onEnd={unread.setIsAtEnd}
+            onEnd={setIsAtEnd}
             onLeave={() => composer.current?.focus()}
           />
         )}

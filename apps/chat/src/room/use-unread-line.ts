@@ -9,8 +9,6 @@ export interface UnreadLine {
   readonly since: number | null;
   /** Messages of other people that were not read. */
   readonly count: number;
-  /** Told by the list: its end came into view or left it. */
-  readonly setIsAtEnd: (isAtEnd: boolean) => void;
   /** Takes the line away: one has answered. */
   readonly clear: () => void;
 }
@@ -19,10 +17,9 @@ export interface UnreadLine {
  * Reads along: what stands at the end of the list while somebody looks is read. The line stays where reading was left
  * off, until the next absence.
  */
-export function useUnreadLine(room: string, timeline: readonly ChatItem[]): UnreadLine {
+export function useUnreadLine(room: string, timeline: readonly ChatItem[], isAtEnd: boolean): UnreadLine {
   const isAttentive = useIsAttentive();
   const mark = useReadMark(room);
-  const [isAtEnd, setIsAtEnd] = useState(false);
   // Who comes into a room for the first time has left off nowhere: there is no line.
   const [since, setSince] = useState<number | null>(() => readMark(room) || null);
   const newest = newestAt(timeline);
@@ -43,5 +40,5 @@ export function useUnreadLine(room: string, timeline: readonly ChatItem[]): Unre
   }, [isReading, room]);
   const clear = useCallback(() => setSince(null), []);
   const count = mark === 0 ? 0 : countUnread(timeline, mark);
-  return { since, count, setIsAtEnd, clear };
+  return { since, count, clear };
 }

@@ -72,7 +72,7 @@ describe("rowsOf", () => {
       "day",
       "1*",
       "gap",
-      "day",
+      
       "2*",
     ]);
   });

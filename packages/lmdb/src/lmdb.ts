@@ -1,0 +1,122 @@
+import { resolve } from "node:path";
+import type { Backplane, BackplaneContext, OpenBackplane } from "@carillon/server/backplane";
+import { ByteWriter } from "./bytes.ts";
+import { ChannelTable, type StoreParts } from "./channel-table.ts";
+import { EntryEnds } from "./entry-ends.ts";
+import { Environment } from "./environment.ts";
+import { checkFolder, markFolder, newerFormat } from "./folder.ts";
+import { decodeStoreHead, encodeStoreHead, type StoreHead } from "./head-codec.ts";
+import { IdMemory } from "./id-memory.ts";
+import { FORMAT, STORE_KEY } from "./layout.ts";
+import { LmdbChannels } from "./lmdb-channels.ts";
+import { LmdbTickets } from "./lmdb-tickets.ts";
+import { StateStore } from "./state-store.ts";
+import { StoreError } from "./store-error.ts";
+import { StoreState } from "./store-state.ts";
+import { Sweeper } from "./sweeper.ts";
+import { WriteQueue } from "./write-queue.ts";
+
+/** Where the store is. */
+export interface LmdbOptions {
+  /** A folder for it alone; it is made if it is not there. On a local disk: LMDB does not work over a network. */
+  readonly path: string;
+}
+
+/**
+ * The backplane of one server that keeps everything in a folder: logs, states, credentials, revocations and the memory
+ * of publication ids. Nothing is acknowledged, delivered or readable before it is synced to disk. Opening fails with a
+ * {@link StoreError} whose sentence says what to do.
+ *
+ * @example
+ * createCarillon({ contract, user, backplane: lmdb({ path: "./data" }), authorize });
+ */
+export function lmdb({ path }: LmdbOptions): Backplane {
+  const folder = resolve(path);
+  return {
+    name: "lmdb",
+    open: (context, done) => {
+      openStore(folder, context).then(done, (error: unknown) =>
+        done(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+  };
+}
+
+async function openStore(path: string, context: BackplaneContext): Promise<OpenBackplane> {
+  checkFolder(path);
+  const environment = openEnvironment(path);
+  try {
+    const head = nextHead(environment, context);
+    await environment.claim();
+    const writer = new ByteWriter();
+    await environment.commit([{ key: STORE_KEY, value: encodeStoreHead(writer, head) }]);
+    markFolder(path);
+    return start(environment, head, writer, context);
+  } catch (error) {
+    await environment.close();
+    throw error;
+  }
+}
+
+function openEnvironment(path: string): Environment {
+  try {
+    return new Environment(path);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const message = `LMDB can't open ${path}: ${error instanceof Error ? error.message : String(error)}`;
+    throw new StoreError("inaccessible", message, { cause: error });
+  }
+}
+
+/** The head of the store for this start of the server. */
+function nextHead(environment: Environment, { ports }: BackplaneContext): StoreHead {
+  const value = environment.get(STORE_KEY);
+  if (value === undefined) {
+    return { format: FORMAT, idsEpoch: ports.id(), secret: ports.id(), boot: 1, numbers: 0, credentials: 0 };
+  }
+  const head = decodeStoreHead(value);
+  if (head.format > FORMAT) throw newerFormat(head.format);
+  return { ...head, boot: head.boot + 1 };
+}
+
+function start(
+  environment: Environment,
+  head: StoreHead,
+  writer: ByteWriter,
+  context: BackplaneContext,
+): OpenBackplane {
+  const { ports, limits, logger, faults, sink } = context;
+  const queue = new WriteQueue(environment, ports, logger, (isAvailable) => sink.available(isAvailable));
+  const parts: StoreParts = { environment, queue, writer, state: new StoreState(head, queue, writer), ports };
+  const table = new ChannelTable(parts);
+  const ids = new IdMemory(parts, faults, { windowMs: limits.idempotencyWindowMs, entries: limits.idempotencyEntries });
+  const bounds = { entries: limits.stateEntries, journal: limits.stateJournal };
+  const ends: EntryEnds = new EntryEnds({
+    ...parts,
+    table,
+    logger,
+    states: () => states,
+    announce: (channel, applied) => channels.announce(channel, applied),
+  });
+  const states = new StateStore(parts, table, bounds, (atMs) => ends.endsAt(atMs));
+  const channels = new LmdbChannels({ ...parts, table, ids, states, context });
+  const tickets = new LmdbTickets(parts, limits.tickets);
+  const { logs } = channels;
+  const sweeper = new Sweeper({ ...parts, table, ids, tickets, logs, states, logger, journalTtlMs: limits.resumeTtlMs });
+  ends.start(limits.graceMs);
+  sweeper.start();
+  return {
+    channels,
+    tickets,
+    control: { send: context.onControl, close: () => {} },
+    close: (done) => {
+      sweeper.close();
+      ends.close();
+      // What was asked for before is written, and answered, before the files are closed.
+      queue.close(() => {
+        channels.close();
+        environment.close().then(done, done);
+      });
+    },
+  };
+}
