@@ -58,7 +58,7 @@ function closed(code, reason) {
   welcome = undefined;
   if (code >= 4500) process.exit(1); // Not wanted (8).
   if (code >= 4100) resume = undefined; // Only with a new ticket (8).
-  setTimeout(start, Math.random() * Math.min(20_000, 500 * 2 ** attempt++)); // Full jitter (7).
+  setTimeout(() => void start(), Math.random() * Math.min(20_000, 500 * 2 ** attempt++)); // Full jitter (7).
 }
 
 function publish(item) {

@@ -24,8 +24,9 @@ describe("the page of the echo example", () => {
     await expectState(page, "connected");
     return page;
   };
-  const expectState = (page: Page, state: string | RegExp) =>
-    expect.poll(() => page.locator("#state").textContent(), { timeout: 30_000 }).toMatch(state);
+  const expectState = async (page: Page, state: string | RegExp) => {
+    await expect.poll(() => page.locator("#state").textContent(), { timeout: 30_000 }).toMatch(state);
+  };
   const send = async (page: Page, text: string) => {
     await page.getByLabel("Message").fill(text);
     await page.getByRole("button", { name: "Send" }).click();
@@ -64,13 +65,14 @@ describe("the page of the echo example", () => {
 
   it("says when the server is gone, and connects again by itself when it is back", async () => {
     const first = await startServer("0");
-    await using _ = first.server;
+    await using firstServer = first.server;
     const page = await open(first.url);
-    await first.server[Symbol.asyncDispose]();
+    await firstServer[Symbol.asyncDispose]();
     await expectState(page, /^the server is gone, reconnecting \(attempt \d+\)$/);
-    const second = await startServer(new URL(first.url).port);
-    await using _second = second.server;
+    const { server, url } = await startServer(new URL(first.url).port);
+    await using _ = server;
     await expectState(page, "connected");
+    expect(url).toBe(first.url);
     await send(page, "Hello again");
     await expect.poll(() => shown(page)).toEqual(["closed: 1006 (no reason)", "Hello again"]);
     await page.close();

@@ -13,8 +13,9 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1");
 await once(server, "listening");
+const address = server.address();
 // With PORT=0 it is the system that has chosen the port.
-const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+const port = typeof address === "object" && address !== null ? address.port : 0;
 
 const carillon = createCarillon({
   // A raw endpoint needs no channels and no tickets, so there is nothing to say about either.

@@ -28,8 +28,9 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1");
 await once(server, "listening");
+const address = server.address();
 // With PORT=0 it is the system that has chosen the port.
-const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+const port = typeof address === "object" && address !== null ? address.port : 0;
 
 const carillon = createCarillon({
   contract,

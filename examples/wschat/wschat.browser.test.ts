@@ -27,8 +27,9 @@ describe("the pages of the wschat example", () => {
     await expectState(page, `connected as ${name}`);
     return page;
   };
-  const expectState = (page: Page, state: string) =>
-    expect.poll(() => page.locator("#state").textContent(), { timeout: BACK_MS }).toBe(state);
+  const expectState = async (page: Page, state: string) => {
+    await expect.poll(() => page.locator("#state").textContent(), { timeout: BACK_MS }).toBe(state);
+  };
   const say = async (page: Page, text: string) => {
     await page.getByLabel("Message").fill(text);
     await page.getByRole("button", { name: "Send" }).click();
@@ -82,19 +83,20 @@ describe("the pages of the wschat example", () => {
 
   it("come back when the server dropped them, and what the SDK page said meanwhile lands once", async () => {
     const first = await startServer();
-    await using _ = first.server;
+    await using firstServer = first.server;
     const ada = await open(first.url, "/", "Ada");
     const bob = await open(first.url, "/sdk", "Bob");
     await say(ada, "Hello");
     await expect.poll(() => heard(bob)).toEqual(["Ada: Hello"]);
 
-    await first.server[Symbol.asyncDispose]();
+    await firstServer[Symbol.asyncDispose]();
     await expectState(ada, "reconnecting");
     await expectState(bob, "connecting");
     await say(ada, "stays in the field");
     await say(bob, "Said while the server is down");
-    const second = await startServer(new URL(first.url).port);
-    await using _second = second.server;
+    const { server, url } = await startServer(new URL(first.url).port);
+    await using _ = server;
+    expect(url).toBe(first.url);
     await expectState(ada, "connected as Ada");
     await expectState(bob, "connected as Bob");
 

@@ -7,6 +7,8 @@ type Change = ApplyRequest["change"];
 interface TrueEntry extends ShownEntry {
   readonly holder: string | null;
   readonly endsAtMs: number;
+  /** Counts sets, refreshes included. */
+  readonly turn: number;
 }
 
 interface TrueState {
@@ -39,6 +41,7 @@ export interface SessionBook {
 export class StateOracle {
   readonly #states = new Map<string, TrueState>();
   readonly #book: SessionBook;
+  #turns = 0;
 
   constructor(book: SessionBook) {
     this.#book = book;
@@ -139,14 +142,14 @@ export class StateOracle {
     const entry = state.entries.get(change.key);
     const isRefresh = entry !== undefined && change.owner !== null && entry.owner?.instance === change.owner.instance && entry.value === value;
     const version = isRefresh ? entry.version : ++state.version;
-    state.entries.set(change.key, { version, value, owner: change.owner, holder: change.holder, endsAtMs });
+    state.entries.set(change.key, { version, value, owner: change.owner, holder: change.holder, endsAtMs, turn: ++this.#turns });
     return version;
   }
 
   #expire(state: TrueState): void {
     const now = this.#book.nowMs();
     const due = [...state.entries].filter(([, { endsAtMs }]) => endsAtMs <= now);
-    due.sort(([, one], [, other]) => one.endsAtMs - other.endsAtMs || one.version - other.version);
+    due.sort(([, one], [, other]) => one.endsAtMs - other.endsAtMs || one.turn - other.turn);
     for (const [key] of due) this.#end(state, key);
   }
 

@@ -14,10 +14,10 @@ export class ChatPage {
     });
   }
 
-  /** Opens the page under a name, and resolves when it is connected. */
-  static async open(context: BrowserContext, url: string, name: string): Promise<ChatPage> {
+  /** Opens the page under a name, in the lobby or another room, and resolves when it is connected. */
+  static async open(context: BrowserContext, url: string, name: string, path = "/"): Promise<ChatPage> {
     const chat = new ChatPage(await context.newPage());
-    await chat.page.goto(`${url}/?name=${encodeURIComponent(name)}`);
+    await chat.page.goto(`${url}${path}?name=${encodeURIComponent(name)}`);
     await chat.waitForState("connected");
     return chat;
   }

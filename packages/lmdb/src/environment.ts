@@ -99,7 +99,7 @@ export class Environment {
   /** The keys of a range. Throws a `StoreError` when the file is damaged. */
   keys(range: KeyRange): Uint8Array[] {
     try {
-      return this.#main.getKeys(range).asArray;
+      return [...this.#main.getKeys(range)];
     } catch (error) {
       throw damaged("a page of data.mdb can't be read", error);
     }

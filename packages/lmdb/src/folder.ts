@@ -61,9 +61,13 @@ function checkMark(path: string): void {
   } catch (error) {
     throw damaged(`${join(path, MARK)} can't be read`, error);
   }
-  const isMark = typeof mark === "object" && mark !== null && "store" in mark && "format" in mark;
-  if (!isMark || mark.store !== "carillon") throw damaged(`${join(path, MARK)} does not say that this is a store`);
-  if (typeof mark.format !== "number" || mark.format > FORMAT) throw newerFormat(mark.format);
+  const { store, format }: Readonly<Record<string, unknown>> = isRecord(mark) ? mark : {};
+  if (store !== "carillon") throw damaged(`${join(path, MARK)} does not say that this is a store`);
+  if (typeof format !== "number" || format > FORMAT) throw newerFormat(format);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 function refuseForeign(path: string): void {

@@ -10,7 +10,6 @@ import {
   type ApplyRequest,
   type BackplaneContext,
   type ChannelOptions,
-  type ChannelRecord,
   type ChannelStore,
   type Failure,
   type HistoryPage,
@@ -18,7 +17,6 @@ import {
   type Page,
   type ReadRequest,
   type Snapshot,
-  type StateRecord,
   type StoreCapabilities,
 } from "@carillon/server/backplane";
 import type { Channel } from "./channel.ts";
@@ -30,6 +28,9 @@ import { LogStore } from "./log-store.ts";
 import { Outgoing } from "./outgoing.ts";
 import { StateReader } from "./state-reader.ts";
 import type { Applied, StateStore } from "./state-store.ts";
+
+/** A damaged page that many ask for is written down this often. */
+const QUIET_MS = 1_000;
 
 /** What the channels of a folder are made of. */
 export interface ChannelParts extends StoreParts {
@@ -50,6 +51,7 @@ export class LmdbChannels implements ChannelStore {
   readonly #logReader: LogReader;
   readonly #stateReader: StateReader;
   #outgoing: Outgoing | null = null;
+  #quietUntilMs = 0;
 
   constructor(parts: ChannelParts) {
     const { context } = parts;
@@ -69,7 +71,7 @@ export class LmdbChannels implements ChannelStore {
   }
 
   subscribe(name: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
-    const answer = guarded<Position>(() => {
+    const answer = this.#guarded<Answer<Position>>(() => {
       const channel = this.#parts.table.get(name, options);
       channel.isSubscribed = true;
       return { ok: true, value: formatPlace(channel.durable.top) };
@@ -85,7 +87,7 @@ export class LmdbChannels implements ChannelStore {
   append(batch: readonly AppendRequest[]): void {
     const order = new BatchOrder();
     for (const request of batch) {
-      const result = order.run(request, (next) => guarded(() => this.#append(next)));
+      const result = order.run(request, (next) => this.#guarded(() => this.#append(next)));
       if (result !== null) request.done(result);
       this.#parts.queue.split();
     }
@@ -93,7 +95,7 @@ export class LmdbChannels implements ChannelStore {
 
   apply(batch: readonly ApplyRequest[]): void {
     for (const request of batch) {
-      const failure = guarded(() => this.#apply(request));
+      const failure = this.#guarded(() => this.#apply(request));
       if (failure !== null) request.done(failure);
       this.#parts.queue.split();
     }
@@ -101,7 +103,7 @@ export class LmdbChannels implements ChannelStore {
 
   read(request: ReadRequest, done: (answer: Answer<Page>) => void): void {
     const { channel: name, options, after, bounds } = request;
-    const answer = guarded<Page>(() => {
+    const answer = this.#guarded<Answer<Page>>(() => {
       const channel = this.#parts.table.get(name, options);
       const head = this.#readable(channel, options);
       if (head.kind !== options.kind) return wrongKind(name, options.kind);
@@ -118,7 +120,7 @@ export class LmdbChannels implements ChannelStore {
     const { channel: name, options } = request;
     // What was appended before is in the page, durable or failed by then.
     this.#parts.queue.afterAll(() => {
-      const answer = guarded<HistoryPage>(() => {
+      const answer = this.#guarded<Answer<HistoryPage>>(() => {
         const channel = this.#parts.table.get(name, options);
         const head = this.#readable(channel, options);
         if (head.kind !== "log") return wrongKind(name, "log");
@@ -130,7 +132,7 @@ export class LmdbChannels implements ChannelStore {
 
   snapshot(name: string, options: ChannelOptions, done: (answer: Answer<Snapshot>) => void): void {
     this.#parts.queue.afterAll(() => {
-      const answer = guarded<Snapshot>(() => {
+      const answer = this.#guarded<Answer<Snapshot>>(() => {
         const head = this.#readable(this.#parts.table.get(name, options), options);
         if (head.kind !== "state") return wrongKind(name, "state");
         return { ok: true, value: this.#stateReader.snapshot(head) };
@@ -141,7 +143,7 @@ export class LmdbChannels implements ChannelStore {
 
   remove(name: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
     const { queue, table } = this.#parts;
-    const failure = guarded(() => {
+    const failure = this.#guarded(() => {
       if (queue.refusal !== null) return queue.refusal;
       const channel = table.get(name, options);
       table.restart(channel, options);
@@ -206,7 +208,7 @@ export class LmdbChannels implements ChannelStore {
   }
 
   #releaseLater(channel: Channel, request: ApplyRequest): void {
-    const failure = guarded(() => {
+    const failure = this.#guarded(() => {
       const { change } = request;
       if (change.op === "release") this.#finish(channel, request, this.#parts.states.release(channel, change));
       return null;
@@ -236,13 +238,17 @@ export class LmdbChannels implements ChannelStore {
     queue.settled((failure) => outgoing.settle(failure));
     return outgoing;
   }
-}
 
-/** The answer, or that the store is broken: no method throws. */
-function guarded<T>(work: () => T | Failure): T | Failure {
-  try {
-    return work();
-  } catch (error) {
-    return broken(error);
+  /** What the work comes to, or that the store is broken: no method throws. */
+  #guarded<T>(work: () => T): T | Failure {
+    try {
+      return work();
+    } catch (error) {
+      const { ports, logger } = this.#parts.context;
+      const nowMs = ports.monotonicMs();
+      if (nowMs >= this.#quietUntilMs) logger.error("The store could not do what it was asked.", { error: String(error) });
+      this.#quietUntilMs = nowMs + QUIET_MS;
+      return broken(error);
+    }
   }
 }

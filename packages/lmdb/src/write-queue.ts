@@ -82,7 +82,7 @@ export class WriteQueue {
   /** The value that the key has, or will have once everything decided so far is durable. */
   get(key: Buffer): Uint8Array | undefined {
     if (this.#ahead.size > 0) {
-      const decided = this.#ahead.get(key.latin1Slice());
+      const decided = this.#ahead.get(key.toString("latin1"));
       if (decided !== undefined) return decided.value ?? undefined;
     }
     return this.#environment.get(key);
@@ -92,7 +92,7 @@ export class WriteQueue {
   write(key: Buffer, value: Uint8Array | null): void {
     if (key.length > KEY_BYTES_MAX) throw new RangeError(`Expected a key of at most ${KEY_BYTES_MAX} bytes.`);
     const layer = this.#open;
-    const name = key.latin1Slice();
+    const name = key.toString("latin1");
     layer.writes.set(name, { key, value });
     this.#ahead.set(name, { value, layer });
     const bytes = WRITE_BYTES + key.length + (value?.byteLength ?? 0);

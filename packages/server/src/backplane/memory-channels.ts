@@ -154,6 +154,8 @@ export class MemoryChannels implements ChannelStore {
   #apply({ channel, options, change }: ApplyRequest): ApplyResult {
     const state = this.#state(channel, options);
     if (!(state instanceof State)) return state;
+    // The timer may be late, and no change may find an entry whose time is over.
+    if (options.ttlMs !== 0) this.#expire(channel, state);
     const result = state.apply(change, options.ttlMs);
     if (!result.ok) return result;
     if (options.ttlMs !== 0) this.#expireLater(channel);
@@ -170,14 +172,18 @@ export class MemoryChannels implements ChannelStore {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.timer !== null || !(channel.data instanceof State)) return;
     const state = channel.data;
-    const end = state.nextEnd;
-    if (end === 0) return;
-    channel.timer = this.#context.ports.after(Math.max(1, end - this.#context.ports.wallMs()), () => {
+    const endsAtMs = state.nextEndMs;
+    if (endsAtMs === null) return;
+    channel.timer = this.#context.ports.after(Math.max(1, endsAtMs - this.#context.ports.monotonicMs()), () => {
       channel.timer = null;
-      const change = state.expire();
-      if (change.ok) this.#deliver(name, change);
+      this.#expire(name, state);
       this.#expireLater(name);
     });
+  }
+
+  #expire(name: string, state: State): void {
+    const change = state.expire();
+    if (change.ok) this.#deliver(name, change);
   }
 
   #log(name: string, options: ChannelOptions): Log | Failure {

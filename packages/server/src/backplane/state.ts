@@ -14,8 +14,6 @@ interface Held {
   record: EntryRecord;
   /** The session that speaks for the owner. */
   holder: string | null;
-  /** Store time at which it ends; 0: never. */
-  endsAt: number;
 }
 
 /** One past change: enough to link positions and to find the latest value. */
@@ -45,6 +43,8 @@ export type StateChange =
 export class State {
   #top: Place;
   readonly #entries = new Map<string, Held>();
+  /** Monotonic times at which entries end, the next one first: all entries of a channel live equally long. */
+  readonly #ends = new Map<string, number>();
   readonly #journal = new Ring<JournalEntry>();
   /** Versions of the removals in the journal whose keys have not come back. */
   readonly #tombstones = new Map<string, number>();
@@ -71,14 +71,13 @@ export class State {
     return this.#entries.size;
   }
 
-  /** Store time at which the next entry ends, 0 for none. Visits every entry: call it when a timer is to be set. */
-  get nextEnd(): number {
-    let next = 0;
-    for (const { endsAt } of this.#entries.values()) if (endsAt !== 0 && (next === 0 || endsAt < next)) next = endsAt;
-    return next;
+  /** Monotonic time at which the next entry ends; null: none does by itself. */
+  get nextEndMs(): number | null {
+    for (const endsAtMs of this.#ends.values()) return endsAtMs;
+    return null;
   }
 
-  /** Applies one change. */
+  /** Applies one change. `ttlMs` is the same for every change of a channel; 0: entries do not end by themselves. */
   apply(change: Change, ttlMs: number): StateChange {
     const prev = this.top;
     if (change.op === "release") {
@@ -94,24 +93,28 @@ export class State {
     const refusal = refuseChange(change, held?.record ?? null, this.#entries.size, this.#entriesMax);
     if (refusal !== null) return refusal;
     if (change.op === "remove") return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
-    const endsAt = ttlMs === 0 ? 0 : this.#ports.wallMs() + ttlMs;
+    if (ttlMs !== 0) {
+      // Deleting first moves the key to the end, which keeps the map in order of time.
+      this.#ends.delete(change.key);
+      this.#ends.set(change.key, this.#ports.monotonicMs() + ttlMs);
+    }
     if (held !== undefined && isRefresh(change, held.record)) {
       held.holder = change.holder;
-      held.endsAt = endsAt;
       return this.#done(prev, [], held.record.version);
     }
-    return this.#done(prev, [this.#set(change, endsAt)]);
+    return this.#done(prev, [this.#set(change)]);
   }
 
   /** Ends every entry whose time has come: an ordered, versioned removal like any other. */
   expire(): StateChange {
     const prev = this.top;
-    const now = this.#ports.wallMs();
-    const due = [...this.#entries.values()].filter((held) => held.endsAt !== 0 && held.endsAt <= now);
-    return this.#done(
-      prev,
-      due.map((held) => this.#end(held.record.key)),
-    );
+    const now = this.#ports.monotonicMs();
+    const removals: RemovalRecord[] = [];
+    for (const [key, endsAtMs] of this.#ends) {
+      if (endsAtMs > now) break;
+      removals.push(this.#end(key));
+    }
+    return this.#done(prev, removals);
   }
 
   /** The latest value of each key that changed after a position, in order of version; a gap: take a snapshot. */
@@ -139,7 +142,7 @@ export class State {
     return { pos: this.top, records: Array.from(this.#entries.values(), (held) => held.record) };
   }
 
-  #set(change: SetChange, endsAt: number): EntryRecord {
+  #set(change: SetChange): EntryRecord {
     const at = this.#ports.wallMs();
     const before = this.#advance(change.key, at);
     const version = this.#top.offset;
@@ -147,7 +150,7 @@ export class State {
     // Deleting first moves the key to the end, which keeps the map in order of version.
     this.#entries.delete(change.key);
     this.#tombstones.delete(change.key);
-    this.#entries.set(change.key, { record, holder: change.holder, endsAt });
+    this.#entries.set(change.key, { record, holder: change.holder });
     this.#remember({ record, before });
     return record;
   }
@@ -156,6 +159,7 @@ export class State {
     const before = this.#advance(key, this.#ports.wallMs());
     const record: RemovalRecord = { kind: "removal", key, version: this.#top.offset };
     this.#entries.delete(key);
+    this.#ends.delete(key);
     this.#tombstones.set(key, record.version);
     this.#remember({ record, before });
     return record;

@@ -38,15 +38,18 @@ export class Liveness {
     this.#heardAt = this.#ports.monotonicMs();
   }
 
-  /** Looks at the connection. `isPaused`: nothing is read from it now, so that silence proves nothing. */
+  /**
+   * Looks at the connection. `isPaused`: nothing is read from it now, so that silence proves nothing. Nor does it after
+   * that at once: a reader that has just woken was sent no heartbeat while its outbox was full, and owes no answer.
+   */
   beat(isPaused: boolean): Pulse {
     const now = this.#ports.monotonicMs();
     const taken = this.#connection.takenBytes;
     if (taken !== this.#taken || this.#connection.queuedBytes === 0) this.#takenAt = now;
     // Bytes that the system took into its own buffers prove nothing about the peer; only progress of a queue does.
-    if (taken !== this.#taken && this.#connection.queuedBytes > 0) this.#heardAt = now;
+    if (isPaused || (taken !== this.#taken && this.#connection.queuedBytes > 0)) this.#heardAt = now;
     this.#taken = taken;
     if (now - this.#takenAt > this.#stallMsMax) return "slow";
-    return now - this.#heardAt > this.#silenceMsMax && !isPaused ? "heartbeat_missed" : "alive";
+    return now - this.#heardAt > this.#silenceMsMax ? "heartbeat_missed" : "alive";
   }
 }

@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { AppendRequest, Idempotency } from "../../src/backplane/channel-store.ts";
+import { PublicationIds } from "../../src/backplane/publication-ids.ts";
+import { NO_FAULTS } from "../../src/core/faults.ts";
+import { VirtualWorld } from "../../src/testing/virtual-world.ts";
+import { LOG } from "./records.ts";
+
+const WINDOW_MS = 1_000;
+const RESULT = { ok: true, pos: "p", at: 1, duplicate: false } as const;
+
+let world: VirtualWorld;
+let ids: PublicationIds;
+
+beforeEach(() => {
+  world = new VirtualWorld();
+  ids = new PublicationIds(world, NO_FAULTS, { windowMs: WINDOW_MS, entries: 3 });
+});
+
+function request(id: string, channel = "chat:a"): AppendRequest {
+  return {
+    ...{ channel, options: LOG, id, data: null, publisher: null, amend: null, tags: null, meta: null },
+    ...{ expiresInMs: 0, version: 1, idempotency: null, done: () => {} },
+  };
+}
+
+function under(scope: string, fingerprint = "f", resend: Idempotency["resend"] = null): Idempotency {
+  return { scope, fingerprint, resend };
+}
+
+/** Attempts a publish, and appends it if nothing speaks against it. */
+function attempt(id: string, idempotency: Idempotency, channel?: string): string {
+  const found = ids.check(request(id, channel), idempotency);
+  if (found === null) ids.remember(request(id, channel), idempotency, RESULT);
+  return found === null ? "appended" : found.ok ? "duplicate" : found.code;
+}
+
+describe("The memory of publication ids", () => {
+  it("answers a repetition with the first result", () => {
+    expect(attempt("p", under("i:1"))).toBe("appended");
+    expect(ids.check(request("p"), under("i:1"))).toEqual({ ...RESULT, duplicate: true });
+  });
+
+  it("refuses an id that comes back with other data", () => {
+    attempt("p", under("i:1"));
+    expect(attempt("p", under("i:1", "other"))).toBe("id_reused");
+  });
+
+  it("keeps channels and scopes apart", () => {
+    attempt("p", under("i:1"));
+    expect(attempt("p", under("i:2"))).toBe("appended");
+    expect(attempt("p", under("i:1"), "chat:b")).toBe("appended");
+  });
+
+  it("forgets after the window, and refuses then what it can't check any more", () => {
+    attempt("p", under("i:1"));
+    const resend = { epoch: ids.epoch, at: world.wallMs() };
+    world.advance(WINDOW_MS - 1);
+    expect(attempt("p", under("i:1", "f", resend))).toBe("duplicate");
+    world.advance(1);
+    expect(attempt("p", under("i:1", "f", resend))).toBe("epoch_changed");
+    expect(ids.size).toBe(0);
+  });
+
+  it("appends a repetition of an attempt that never arrived, while it could know that", () => {
+    const resend = { epoch: ids.epoch, at: world.wallMs() };
+    world.advance(WINDOW_MS - 1);
+    expect(attempt("p", under("i:1", "f", resend))).toBe("appended");
+  });
+
+  it("refuses a repetition of what was attempted under another memory", () => {
+    expect(attempt("p", under("i:1", "f", { epoch: "another", at: world.wallMs() }))).toBe("epoch_changed");
+    expect(new PublicationIds(world, NO_FAULTS, { windowMs: 1, entries: 1 }).epoch).not.toBe(ids.epoch);
+  });
+
+  it("refuses new ids when it is full, still knows the old ones, and takes new ones again in time", () => {
+    for (const id of ["a", "b", "c"]) attempt(id, under("i:1"));
+    expect(attempt("d", under("i:1"))).toBe("overloaded");
+    expect(attempt("a", under("i:1"))).toBe("duplicate");
+    world.advance(WINDOW_MS);
+    expect(attempt("d", under("i:1"))).toBe("appended");
+  });
+});
