@@ -8,7 +8,11 @@ import { root } from "./process.mjs";
 
 const SCRIPT_LIMIT_BYTES = 120_000;
 
-const result = await build({ root: join(root, "apps/chat"), logLevel: "warn", build: { write: false, sourcemap: false } });
+const result = await build({
+  root: join(root, "apps/chat"),
+  logLevel: "warn",
+  build: { write: false, sourcemap: false },
+});
 if (!("output" in result)) throw new Error("Vite made no single bundle of apps/chat.");
 const files = new Map(
   result.output.map((file) => [file.fileName, file.type === "chunk" ? file.code : Buffer.from(file.source)]),

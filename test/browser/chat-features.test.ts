@@ -112,7 +112,8 @@ describe("the rooms of the chat", () => {
     const ids = await grace.fill(room, 200, (index) => `line ${index} ${"and so on ".repeat(index % 9)}`);
     const channel = grace.client.channel("chat:{room}", { room });
     // Changed and erased around the borders of pages of sixty.
-    for (const index of [79, 80, 139]) await channel.amend(ids[index] ?? "", { text: `changed ${index}`, name: "Grace", isEdited: true });
+    for (const index of [79, 80, 139])
+      await channel.amend(ids[index] ?? "", { text: `changed ${index}`, name: "Grace", isEdited: true });
     await channel.erase(ids[140] ?? "");
 
     const ada = await join("Ada");
@@ -130,7 +131,12 @@ describe("the rooms of the chat", () => {
     expect(jumps).toBe(0);
     const texts = await ada.texts();
     expect(texts).toHaveLength(200);
-    expect([texts[79], texts[80], texts[139], texts[140]]).toEqual(["changed 79", "changed 80", "changed 139", "This message was deleted."]);
+    expect([texts[79], texts[80], texts[139], texts[140]]).toEqual([
+      "changed 79",
+      "changed 80",
+      "changed 139",
+      "This message was deleted.",
+    ]);
 
     await grace.say(room, "fresh");
     await expect.poll(() => ada.page.locator(".jump").innerText()).toBe("1 new message");
@@ -148,7 +154,9 @@ describe("the rooms of the chat", () => {
     await expect.poll(() => bob.people()).toEqual(["Bob", "Ada"]);
 
     await ada.say("from the first tab");
-    await expect.poll(() => second.locator(".message[data-own] .text").allTextContents()).toEqual(["from the first tab"]);
+    await expect
+      .poll(() => second.locator(".message[data-own] .text").allTextContents())
+      .toEqual(["from the first tab"]);
     await second.getByRole("button", { name: /Name and appearance/ }).click();
     await second.getByRole("dialog").getByLabel("Your name").fill("Ada Lovelace");
     await second.keyboard.press("Enter");
@@ -170,7 +178,9 @@ describe("the rooms of the chat", () => {
     await page.getByLabel("Your name").fill("Bob");
     await page.getByLabel("Open a new room").fill("Lobby");
     await page.getByRole("button", { name: "Create" }).click();
-    await expect.poll(() => page.locator(".join-new .problem").last().textContent()).toContain("room of that name already");
+    await expect
+      .poll(() => page.locator(".join-new .problem").last().textContent())
+      .toContain("room of that name already");
     await page.getByLabel("Open a new room").fill(`Garden ${room}!`);
     await page.getByRole("button", { name: "Create" }).click();
     await page.waitForURL(`**/r/garden-${room}`);
@@ -209,7 +219,9 @@ describe("the rooms of the chat", () => {
   async function middle(chat: ChatPage): Promise<{ key: string; top: number }> {
     return chat.page.evaluate(() => {
       const edge = (document.querySelector(".list")?.getBoundingClientRect().top ?? 0) + 100;
-      const found = [...document.querySelectorAll<HTMLElement>(".message")].find((one) => one.getBoundingClientRect().top > edge);
+      const found = [...document.querySelectorAll<HTMLElement>(".message")].find(
+        (one) => one.getBoundingClientRect().top > edge,
+      );
       return { key: found?.dataset["key"] ?? "", top: found?.getBoundingClientRect().top ?? 0 };
     });
   }

@@ -70,10 +70,18 @@ describe("a room full of hostile input", () => {
 
       // Nothing is wider than the window, and the longest word is cut until somebody asks for all of it.
       const overflow = (): Promise<number> =>
-        chat.page.evaluate(() => Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll(".message, .list")].map((one) => one.scrollWidth)) - innerWidth);
+        chat.page.evaluate(
+          () =>
+            Math.max(
+              document.documentElement.scrollWidth,
+              ...[...document.querySelectorAll(".message, .list")].map((one) => one.scrollWidth),
+            ) - innerWidth,
+        );
       expect(await overflow()).toBeLessThanOrEqual(0);
       await chat.page.getByRole("button", { name: "Show all of it" }).click();
-      await expect.poll(async () => (await chat.texts()).find((text) => text.startsWith("www"))?.length).toBe(LONG.length);
+      await expect
+        .poll(async () => (await chat.texts()).find((text) => text.startsWith("www"))?.length)
+        .toBe(LONG.length);
       expect(await overflow()).toBeLessThanOrEqual(0);
 
       expect(chat.problems).toEqual([]);
@@ -87,7 +95,9 @@ describe("a room full of hostile input", () => {
     const chat = await ChatPage.open(context, server.url, "Ada", "/r/long-word");
     await chat.page.fill("#text", "x".repeat(100_000));
     await chat.page.press("#text", "Enter");
-    expect(await chat.page.locator(".composer-note").textContent()).toMatch(/too long: 100(\.\d)? kB.*58 kB is the most/);
+    expect(await chat.page.locator(".composer-note").textContent()).toMatch(
+      /too long: 100(\.\d)? kB.*58 kB is the most/,
+    );
     expect(await chat.count()).toBe(0);
     expect(await chat.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     expect(await chat.page.inputValue("#text")).toHaveLength(100_000);

@@ -62,7 +62,9 @@ describe("The kernel", () => {
   ])("is caught when it runs with the fault %s, which breaks %s", (fault, promise) => {
     const property = fc.property(scenarios(), (scenario) => void run(scenario, [fault]));
     const details = fc.check(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
-    console.log(`Control ${fault}: ${details.failed ? `fails in run ${details.numRuns}, ${String(details.errorInstance)}` : "passes"}`);
+    console.log(
+      `Control ${fault}: ${details.failed ? `fails in run ${details.numRuns}, ${String(details.errorInstance)}` : "passes"}`,
+    );
     expect(details.failed, `the property must fail with ${fault}, or it proves nothing about ${promise}`).toBe(true);
   });
 });

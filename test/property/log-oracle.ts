@@ -1,7 +1,7 @@
 import type { GapPush, Item, ItemsPush } from "@carillon/protocol";
 import type { AppendRequest, AppendResult, ChannelOptions } from "@carillon/server/testing";
-import type { Shown } from "./model-client.ts";
 import { demand } from "./violation.ts";
+import { showBytes, type Shown } from "./wire.ts";
 
 /** A place in a log's true history: the item that leads to it, and the place before. */
 interface Place {
@@ -110,16 +110,25 @@ export class LogOracle {
     if (result.duplicate) {
       this.duplicates++;
       const first = earlier.at(-1);
-      demand(first?.pos === result.pos && first.item?.at === result.at, () => `P3: a duplicate of ${id} got another result`);
+      demand(
+        first?.pos === result.pos && first.item?.at === result.at,
+        () => `P3: a duplicate of ${id} got another result`,
+      );
       return;
     }
     const log = this.#log(channel);
-    demand(!earlier.some((place) => log.chain[place.depth] === place), () => `P3: ${id} was appended to ${channel} twice`);
+    demand(
+      !earlier.some((place) => log.chain[place.depth] === place),
+      () => `P3: ${id} was appended to ${channel} twice`,
+    );
     const item = this.#item(log, request, key, result.at);
     const before = log.chain.at(-1) ?? null;
     const known = this.#places.get(result.pos);
     // After a rollback the same publication at the same moment makes the same place again: it is the same.
-    demand(known === undefined || (known.before === before && known.item?.id === id), () => `P5: a place in ${channel} was given twice`);
+    demand(
+      known === undefined || (known.before === before && known.item?.id === id),
+      () => `P5: a place in ${channel} was given twice`,
+    );
     const place: Place = { pos: result.pos, before, depth: log.chain.length, life: log.life, item, isTrimmed: false };
     this.#places.set(result.pos, place);
     log.chain.push(place);
@@ -128,18 +137,31 @@ export class LogOracle {
   }
 
   /** A client's attempt was answered with success. */
-  accepted(who: string, attempt: { channel: string; id: string; target: string | null; value: Shown; }, result: { pos: string; at: number }): void {
+  accepted(
+    who: string,
+    attempt: { channel: string; id: string; target: string | null; value: Shown },
+    result: { pos: string; at: number },
+  ): void {
     const place = this.#places.get(result.pos);
     const item = place?.item;
-    demand(item !== undefined && item !== null && item.id === attempt.id, () => `P2, ${who}: ${attempt.id} was accepted at a place that is not its own`);
-    demand(item.value === attempt.value, () => `P3, ${who}: ${attempt.id} was accepted with other data than was stored`);
+    demand(
+      item !== undefined && item !== null && item.id === attempt.id,
+      () => `P2, ${who}: ${attempt.id} was accepted at a place that is not its own`,
+    );
+    demand(
+      item.value === attempt.value,
+      () => `P3, ${who}: ${attempt.id} was accepted with other data than was stored`,
+    );
     demand(item.at === result.at, () => `P3, ${who}: ${attempt.id} was stored at another time than the reply says`);
   }
 
   /** A subscription begins at a place. */
   started(who: string, channel: string, asked: string | null, pos: string | null): void {
     demand(pos !== null && this.#places.has(pos), () => `${who}: ${channel} begins at a place that never was`);
-    demand(asked === null || asked === pos, () => `P4, ${who}: ${channel} begins at ${pos} without a gap, it was asked for ${asked}`);
+    demand(
+      asked === null || asked === pos,
+      () => `P4, ${who}: ${channel} begins at ${pos} without a gap, it was asked for ${asked}`,
+    );
   }
 
   /** A client was given items that lead from one place to another. */
@@ -147,7 +169,11 @@ export class LogOracle {
     const steps = this.#between(prev, pos, items.length, `P1, ${who}: ${channel}`);
     items.forEach((item, index) => {
       const step = steps[index] as TrueItem;
-      const isSame = "key" in item ? false : item.id === step.id && ("amend" in item ? step.isAmendment && item.amend === step.publication.id : !step.isAmendment);
+      const isSame =
+        "key" in item
+          ? false
+          : item.id === step.id &&
+            ("amend" in item ? step.isAmendment && item.amend === step.publication.id : !step.isAmendment);
       demand(isSame, () => `P1, ${who}: ${channel} has ${step.id} where ${JSON.stringify(item)} was told`);
       this.#checkValue(who, step, values[index] ?? null);
     });
@@ -158,10 +184,14 @@ export class LogOracle {
     const log = this.#log(channel);
     const start = this.#places.get(from);
     const end = this.#places.get(to);
-    demand(start !== undefined && end !== undefined, () => `${who}: a gap of ${channel} between places that never were`);
+    demand(
+      start !== undefined && end !== undefined,
+      () => `${who}: a gap of ${channel} between places that never were`,
+    );
     this.#trim(log);
     demand(end.depth === 0 || end.isTrimmed, () => `P4, ${who}: a gap of ${channel} hides items that are retained`);
-    if (start.life !== end.life) return demand(reason === "epoch", () => `${who}: a gap by ${reason} between two lives of ${channel}`);
+    if (start.life !== end.life)
+      return demand(reason === "epoch", () => `${who}: a gap by ${reason} between two lives of ${channel}`);
     if (!isBefore(start, end)) {
       // Where not even the place behind is left, a store can't tell what it lost from what it let go of.
       const isFair = reason === "rollback" || (reason === "trimmed" && start.depth < end.depth);
@@ -171,10 +201,20 @@ export class LogOracle {
   }
 
   /** A page of history agrees with what was there. */
-  history(who: string, channel: string, page: { prev: string; pos: string; items: readonly Item[] }, values: readonly Shown[]): void {
-    const steps = this.#between(page.prev, page.pos, null, `${who}: history of ${channel}`).filter(({ isAmendment }) => !isAmendment);
+  history(
+    who: string,
+    channel: string,
+    page: { prev: string; pos: string; items: readonly Item[] },
+    values: readonly Shown[],
+  ): void {
+    const steps = this.#between(page.prev, page.pos, null, `${who}: history of ${channel}`).filter(
+      ({ isAmendment }) => !isAmendment,
+    );
     const ids = page.items.map((item) => ("id" in item ? item.id : ""));
-    demand(ids.join(" ") === steps.map(({ id }) => id).join(" "), () => `${who}: history of ${channel} has ${ids.join(" ")}, which is not what was published`);
+    demand(
+      ids.join(" ") === steps.map(({ id }) => id).join(" "),
+      () => `${who}: history of ${channel} has ${ids.join(" ")}, which is not what was published`,
+    );
     steps.forEach((step, index) => this.#checkValue(who, step, values[index] ?? null));
   }
 
@@ -220,12 +260,21 @@ export class LogOracle {
   #item(log: TrueLog, request: AppendRequest, key: string | null, at: number): TrueItem {
     const { id, data, amend, expiresInMs, idempotency, publisher } = request;
     const user = publisher?.user ?? null;
-    const value = data === null ? null : typeof data === "string" ? data : `b:${Buffer.from(data).toString("base64")}`;
+    const value = data === null ? null : typeof data === "string" ? data : showBytes(data);
     const targetId = amend?.target ?? id;
     const known = log.publications.get(targetId);
-    const publication = known ?? { id: targetId, user, expires: expiresInMs === 0 ? 0 : at + expiresInMs, values: new Set() };
+    const publication = known ?? {
+      id: targetId,
+      user,
+      expires: expiresInMs === 0 ? 0 : at + expiresInMs,
+      values: new Set(),
+    };
     if (amend === null) demand(!this.#isRetained(log, targetId), () => `P3: ${id} is in ${request.channel} twice`);
-    else demand(this.#isRetained(log, targetId) && publication.user === user, () => `${user} changed ${targetId} of ${publication.user}`);
+    else
+      demand(
+        this.#isRetained(log, targetId) && publication.user === user,
+        () => `${user} changed ${targetId} of ${publication.user}`,
+      );
     publication.values.add(value);
     log.publications.set(targetId, publication);
     return { id, key, scope: idempotency?.scope ?? null, publication, isAmendment: amend !== null, value, at };
@@ -236,13 +285,20 @@ export class LogOracle {
     const told = (): string => `${id} was refused in ${channel} with ${code}`;
     if (code === "unknown_publication") demand(amend !== null && !this.#isRetained(log, amend.target), told);
     else if (code === "not_owner") demand(log.publications.get(amend?.target ?? "")?.user !== publisher?.user, told);
-    else demand(code === "id_reused" || code === "epoch_changed" || code === "overloaded" || code === "out_of_order", told);
+    else
+      demand(
+        code === "id_reused" || code === "epoch_changed" || code === "overloaded" || code === "out_of_order",
+        told,
+      );
   }
 
   /** True while the publication, or an amendment of it, is retained. */
   #isRetained(log: TrueLog, id: string): boolean {
     const publication = log.publications.get(id);
-    return publication !== undefined && log.chain.slice(log.retainedFrom).some(({ item }) => item?.publication === publication);
+    return (
+      publication !== undefined &&
+      log.chain.slice(log.retainedFrom).some(({ item }) => item?.publication === publication)
+    );
   }
 
   #between(prev: string | null, pos: string | null, count: number | null, what: string): TrueItem[] {
@@ -250,11 +306,17 @@ export class LogOracle {
     const end = this.#places.get(pos ?? "");
     demand(start !== undefined && end !== undefined, () => `${what} between places that never were`);
     const length = end.depth - start.depth;
-    demand(length >= 0 && (count === null || length === count), () => `${what}: ${count} items where there were ${length}`);
+    demand(
+      length >= 0 && (count === null || length === count),
+      () => `${what}: ${count} items where there were ${length}`,
+    );
     const steps: TrueItem[] = [];
     let place = end;
     while (place !== start) {
-      demand(place.before !== null && place.item !== null, () => `P5: ${what} goes on from a place that it never came from`);
+      demand(
+        place.before !== null && place.item !== null,
+        () => `P5: ${what} goes on from a place that it never came from`,
+      );
       steps.push(place.item);
       place = place.before;
     }
@@ -263,7 +325,10 @@ export class LogOracle {
 
   #checkValue(who: string, { publication }: TrueItem, value: Shown): void {
     const isErased = value === null && this.#isExpired(publication);
-    demand(isErased || publication.values.has(value), () => `${who}: ${publication.id} was told as ${value}, which it never was`);
+    demand(
+      isErased || publication.values.has(value),
+      () => `${who}: ${publication.id} was told as ${value}, which it never was`,
+    );
   }
 
   #isExpired({ expires }: TruePublication): boolean {

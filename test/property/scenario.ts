@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { ModelClient } from "./model-client.ts";
-import { LOGS, STATES, type Setting, type Simulation } from "./simulation.ts";
+import { LOGS, PRESENCE, STATES, type Setting } from "./setting.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** A command of a scenario: which, by whom, on what, how much. Numbers, so that drawing and shrinking are cheap. */
 export type Step = readonly [kind: number, who: number, what: number, amount: number];
@@ -43,7 +44,7 @@ class Stage {
     const id = this.id(client.name);
     const padding = PADDING[what % 3] ?? "";
     const value = what === 7 ? `b:${Buffer.from(id + padding).toString("base64")}` : JSON.stringify(id + padding);
-    client.publish({ channel, id, target: null, value, expiresInMs: what === 11 ? 3_000 : 0 });
+    client.attempts.add({ channel, id, target: null, value, expiresInMs: what === 11 ? 3_000 : 0 });
     this.remember(channel, id);
   }
 
@@ -86,16 +87,16 @@ const KINDS: readonly Kind[] = [
     name: "repeats",
     weight: 6,
     run: (_stage, client, _what, amount) => {
-      const attempt = client.confirmed.at(-1 - amount);
-      if (attempt !== undefined) client.repeat(attempt, attempt.value);
+      const attempt = client.attempts.confirmed.at(-1 - amount);
+      if (attempt !== undefined) client.attempts.repeat(attempt, attempt.value);
     },
   },
   {
     name: "reuses an id",
     weight: 2,
     run: ({ simulation }, client, _what, amount) => {
-      const attempt = client.confirmed.at(-1 - amount);
-      if (attempt !== undefined && simulation.logs.rollBacks === 0) client.repeat(attempt, '"other"');
+      const attempt = client.attempts.confirmed.at(-1 - amount);
+      if (attempt !== undefined && simulation.logs.rollBacks === 0) client.attempts.repeat(attempt, '"other"');
     },
   },
   {
@@ -106,7 +107,13 @@ const KINDS: readonly Kind[] = [
       const target = stage.recent(channel, amount);
       if (target === undefined) return;
       const id = stage.id(client.name);
-      client.publish({ channel, id, target, value: what % 3 === 0 ? null : JSON.stringify(`amended by ${id}`), expiresInMs: 0 });
+      client.attempts.add({
+        channel,
+        id,
+        target,
+        value: what % 3 === 0 ? null : JSON.stringify(`amended by ${id}`),
+        expiresInMs: 0,
+      });
     },
   },
   {
@@ -130,7 +137,8 @@ const KINDS: readonly Kind[] = [
   {
     name: "removes",
     weight: 3,
-    run: (_stage, client, what, amount) => client.remove(stateOf(what), KEYS[amount % 4], amount > 8 ? amount : undefined),
+    run: (_stage, client, what, amount) =>
+      client.remove(stateOf(what), KEYS[amount % 4], amount > 8 ? amount : undefined),
   },
   {
     name: "enters or leaves the room",
@@ -150,13 +158,17 @@ const KINDS: readonly Kind[] = [
     },
   },
   { name: "leaves", weight: 2, run: (_stage, client) => client.leave() },
-  { name: "subscribes", weight: 5, run: (_stage, client, what, amount) => client.subscribe(channelOf(what), what % 6 < LOGS.length ? amount : 0) },
+  {
+    name: "subscribes",
+    weight: 5,
+    run: (_stage, client, what, amount) => client.subscriptions.subscribe(channelOf(what), what % 6 < LOGS.length ? amount : 0),
+  },
   {
     name: "unsubscribes",
     weight: 3,
     run: (_stage, client, what, amount) => {
-      client.unsubscribe(channelOf(what));
-      if (amount < 4) client.forget(channelOf(what));
+      client.subscriptions.unsubscribe(channelOf(what));
+      if (amount < 4) client.subscriptions.forget(channelOf(what));
     },
   },
   {
@@ -173,8 +185,16 @@ const KINDS: readonly Kind[] = [
       client.isStalled = false;
     },
   },
-  { name: "time passes", weight: 8, run: ({ simulation }, _client, _what, amount) => simulation.advance(TIMES_MS[amount] ?? 10) },
-  { name: "a channel is removed", weight: 1, run: ({ simulation }, _client, what) => simulation.removeChannel(channelOf(what)) },
+  {
+    name: "time passes",
+    weight: 8,
+    run: ({ simulation }, _client, _what, amount) => simulation.advance(TIMES_MS[amount] ?? 10),
+  },
+  {
+    name: "a channel is removed",
+    weight: 1,
+    run: ({ simulation }, _client, what) => simulation.removeChannel(channelOf(what)),
+  },
   {
     name: "the logs are rolled back",
     weight: 3,
@@ -203,8 +223,8 @@ export function scenarios(): fc.Arbitrary<Scenario> {
 export function play(simulation: Simulation, { steps }: Scenario): void {
   const stage = new Stage(simulation);
   for (const client of simulation.clients) {
-    client.subscribe("log:a", 0);
-    client.subscribe("held:a", 0);
+    client.subscriptions.subscribe("log:a", 0);
+    client.subscriptions.subscribe("held:a", 0);
     client.connect();
   }
   simulation.calm();

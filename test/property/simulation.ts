@@ -1,4 +1,4 @@
-import { defineContract, log, state, type Schema } from "@carillon/protocol";
+import { CLOSE_CODES } from "@carillon/protocol";
 import {
   createKernel,
   DEFAULT_LIMITS,
@@ -8,61 +8,31 @@ import {
   type ChannelOptions,
   type Faults,
   type Kernel,
-  type Limits,
   type MemoryConnection,
+  type NodeHooks,
 } from "@carillon/server/testing";
+import type { HistoryTold, Judge } from "./judge.ts";
 import { LogOracle } from "./log-oracle.ts";
-import { ModelClient, type Attempt, type Judge, type Shown, type View } from "./model-client.ts";
-import { StateOracle, type Ending } from "./state-oracle.ts";
+import { ModelClient } from "./model-client.ts";
+import { SessionBook } from "./session-book.ts";
+import { CONTRACT, DELAY_MAX_MS, DRAIN_BYTES, limitsOf, LOGS, REST_MS, STATES, type Setting } from "./setting.ts";
+import { StateOracle } from "./state-oracle.ts";
+import type { View } from "./subscriptions.ts";
 import { demand } from "./violation.ts";
+import type { Shown } from "./wire.ts";
 
-/** What is drawn for a whole run. */
-export interface Setting {
-  readonly seed: number;
-  /** The store answers later, and out of step with what it delivers. */
-  readonly isStoreLate: boolean;
-  /** Permission is given later. */
-  readonly isRuleLate: boolean;
-  /** Bytes that the network holds for a stalled reader. */
-  readonly bufferBytes: number;
-  /** The store remembers few ids, and a session may have few commands in flight. */
-  readonly isTight: boolean;
-}
-
-const ANYTHING: Schema = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } };
-
-const CONTRACT = defineContract({
-  channels: {
-    "log:{id}": log({ data: ANYTHING, history: { size: 6, ttl: "20s" } }),
-    "room:{id}": log({ data: ANYTHING, history: { size: 1000, ttl: "1d" }, presence: ANYTHING }),
-    "own:{id}": state({ value: ANYTHING, ttl: "8s" }),
-    "held:{id}": state({ value: ANYTHING }),
-    "board:{id}": state({ value: ANYTHING, owned: false, coalesce: "20ms" }),
-  },
-});
-
-export const LOGS = ["log:a", "room:a"] as const;
-export const STATES = ["own:a", "held:a", "board:a", "@presence:room:a"] as const;
-
-const LIMITS = {
-  outboxBytes: 1_500,
-  pageItems: 4,
-  pageBytes: 600,
-  stateEntries: 6,
-  stateJournal: 8,
-  idempotencyWindowMs: 15_000,
-  stallTimeoutMs: 12_000,
-} as const satisfies Partial<Limits>;
-const TIGHT = { idempotencyEntries: 12, commandsInFlight: 4 } as const satisfies Partial<Limits>;
-const DRAIN_BYTES = 700;
-/** Longest way of one message to or from a late store, in milliseconds. */
-const DELAY_MAX_MS = 4;
 /** Rounds in which everything must come to rest. */
 const ROUNDS_MAX = 2_000;
+/** Clients go on reading while time passes, at least this often. */
+const STEP_MS = 2_500;
+const EVERYTHING = {
+  ...{ subscribe: true, publish: true, history: true, presence: true, enter: true },
+  ...({ amend: "own", set: "own" } as const),
+};
 
 /**
- * One world with a node, its store and some clients, and the judges of what they are told. Commands of a scenario act on
- * it; whatever does not hold throws.
+ * One world with a node, its store and some clients, and the judges of what they are told. The commands of a scenario
+ * act on it; whatever does not hold throws.
  */
 export class Simulation implements Judge {
   readonly world: VirtualWorld;
@@ -73,65 +43,61 @@ export class Simulation implements Judge {
   /** What this run has seen. */
   readonly seen = { resumeAfterTrim: false, duplicate: false, slowReader: false, rollBack: false };
   readonly #setting: Setting;
-  readonly #endings = new Map<string, Ending>();
-  readonly #sessions = new Map<MemoryConnection, string>();
-  readonly #connections: MemoryConnection[] = [];
+  readonly #book: SessionBook;
   readonly #options = new Map<string, ChannelOptions>();
+  #connections: MemoryConnection[] = [];
   /** Logs that may have been rolled back without notice, and were not appended to since. */
   readonly #silent = new Set<string>();
   #store: FickleChannels | null = null;
   #delivering: MemoryConnection | null = null;
+  #isThrowingOut = false;
 
   constructor(setting: Setting, faults: Faults) {
     this.#setting = setting;
     this.world = new VirtualWorld({ seed: setting.seed });
     const { world } = this;
+    const nowMs = (): number => world.monotonicMs();
+    this.#book = new SessionBook(nowMs);
     this.logs = new LogOracle(() => world.wallMs());
-    const limits = { ...LIMITS, ...(setting.isTight ? TIGHT : {}) };
     this.states = new StateOracle({
-      nowMs: () => world.monotonicMs(),
-      endOf: (session) => this.#endings.get(session) ?? null,
+      nowMs,
+      endOf: (session) => this.#book.endOf(session),
       graceMs: DEFAULT_LIMITS.graceMs,
       delayMaxMs: setting.isStoreLate ? 3 * DELAY_MAX_MS : 0,
-      entriesMax: LIMITS.stateEntries,
+      entriesMax: limitsOf(setting).stateEntries,
     });
-    this.kernel = this.#open(limits, faults);
-    for (const channel of LOGS) this.logs.opened(channel, this.options(channel), this.store.top(channel, this.options(channel)));
+    this.kernel = this.#open(faults);
+    for (const channel of LOGS) this.logs.opened(channel, this.options(channel), this.#top(channel));
     for (const channel of STATES) this.states.opened(channel, this.options(channel));
     const clientWorld = {
       accept: () => this.#accept(),
       ticket: (user: string) => this.kernel.ticket(user),
-      nowMs: () => world.monotonicMs(),
+      nowMs,
       after: (delayMs: number, callback: () => void) => void world.after(delayMs, callback),
     };
     this.clients = ["ada", "bob", "ada"].map((user, index) => new ModelClient(`c${index}`, user, clientWorld, this));
   }
 
-  get store(): FickleChannels {
-    demand(this.#store !== null, () => "The store is not open.");
-    return this.#store;
-  }
-
   options(channel: string): ChannelOptions {
-    const known = this.#options.get(channel) ?? this.kernel.node.target(channel)?.options;
-    demand(known !== undefined, () => `${channel} has no pattern`);
-    this.#options.set(channel, known);
-    return known;
+    const options = this.#options.get(channel) ?? this.kernel.node.target(channel)?.options;
+    demand(options !== undefined, () => `${channel} has no pattern`);
+    this.#options.set(channel, options);
+    return options;
   }
 
   /** What clients have sent reaches the node, which ends its tick. */
   serve(): boolean {
     let isBusy = false;
-    const { lags } = this.kernel.node.metrics;
-    for (const connection of this.#connections) {
-      if (!connection.hasSent) continue;
-      isBusy = true;
-      this.#delivering = connection;
-      connection.deliver();
-    }
-    this.#delivering = null;
-    this.world.settle();
-    if (this.kernel.node.metrics.lags > lags && this.#isSomebodySlow()) this.seen.slowReader = true;
+    this.#watchingReaders(() => {
+      for (const connection of this.#connections) {
+        if (!connection.hasSent) continue;
+        isBusy = true;
+        this.#delivering = connection;
+        connection.deliver();
+      }
+      this.#delivering = null;
+      this.world.settle();
+    });
     return isBusy;
   }
 
@@ -148,42 +114,41 @@ export class Simulation implements Judge {
       demand(round < ROUNDS_MAX, () => `Expected rest within ${ROUNDS_MAX} rounds.`);
       const isServed = this.serve();
       const isRead = this.read();
-      if (isServed || isRead) quiet = 0;
-      else {
-        quiet++;
-        // Longer than any way to the store and back, and than the longest coalescing.
-        this.world.advance(quiet === 1 ? 45 : 0);
-        if (!this.store.isIdle) quiet = 0;
-      }
+      quiet = isServed || isRead ? 0 : quiet + 1;
+      if (quiet === 1) this.world.advance(REST_MS);
+      if (!this.store.isIdle) quiet = 0;
     }
-    this.#forgetConnections();
+    this.#connections = this.#connections.filter(({ isServerDone }) => !isServerDone);
     this.states.checkOwners();
     for (const client of this.clients) if (client.isConnected && !client.isStalled) this.#checkViews(client);
   }
 
-  /** Time passes in steps, and clients go on reading. */
+  /** Time passes, and clients go on reading. */
   advance(ms: number): void {
-    for (let left = ms; left > 0; left -= 2_500) {
-      const { lags } = this.kernel.node.metrics;
-      this.world.advance(Math.min(left, 2_500));
-      if (this.kernel.node.metrics.lags > lags && this.#isSomebodySlow()) this.seen.slowReader = true;
+    for (let left = ms; left > 0; left -= STEP_MS) {
+      this.#watchingReaders(() => this.world.advance(Math.min(left, STEP_MS)));
       this.serve();
       this.read();
       this.serve();
     }
   }
 
-  removeChannel(channel: string): void {
-    const { node } = this.kernel;
-    node.backplane.channels.remove(channel, this.options(channel), () => {});
+  get store(): FickleChannels {
+    demand(this.#store !== null, () => "The store is not open.");
+    return this.#store;
   }
 
+  removeChannel(channel: string): void {
+    this.kernel.node.backplane.channels.remove(channel, this.options(channel), () => {});
+  }
+
+  /** The logs become what they were some appends ago; `isNoticed`: the store says that it lost touch. */
   rollBack(appends: number, isNoticed: boolean): void {
     this.world.advance(1);
     this.store.rollBack(appends, isNoticed);
     let dropped = 0;
     for (const channel of LOGS) {
-      dropped += this.logs.rolledBack(channel, this.store.top(channel, this.options(channel)));
+      dropped += this.logs.rolledBack(channel, this.#top(channel));
       // Also where nothing was rolled back: what was on its way is lost as well.
       if (!isNoticed) this.#silent.add(channel);
     }
@@ -201,25 +166,36 @@ export class Simulation implements Judge {
     });
   }
 
+  /** The application subscribes a user to a channel, or ends the user's subscriptions to it. */
+  subscribeUser(type: "subscribe" | "unsubscribe", user: string, channel: string): void {
+    this.kernel.node.backplane.control.send({ type, user, channel, reason: "test" });
+  }
+
+  /** The application ends the sessions of a user for good. */
+  throwOut(user: string): void {
+    const { code, text } = CLOSE_CODES.disconnected;
+    this.#isThrowingOut = true;
+    this.kernel.node.backplane.control.send({ type: "disconnect", user, code, reason: text });
+    this.#isThrowingOut = false;
+  }
+
   /** Everybody comes back, and everything that was to be known is known. */
   finish(): void {
-    for (const client of this.clients) {
-      client.isStalled = false;
-      client.connect();
-    }
-    this.calm();
-    for (let second = 0; second < 60 && this.clients.some(({ unconfirmed, isConnected }) => !isConnected || unconfirmed.length > 0); second++) {
-      this.advance(1_000);
-      for (const client of this.clients) client.connect();
+    const isDone = (): boolean =>
+      this.clients.every(({ isConnected, attempts }) => isConnected && attempts.unconfirmed.length === 0);
+    for (let second = 0; second < 60 && (second === 0 || !isDone()); second++) {
+      if (second > 0) this.advance(1_000);
+      for (const client of this.clients) {
+        client.isStalled = false;
+        client.connect();
+      }
       this.calm();
     }
     // A store that does not know what it lost gives it away with the next publication.
     for (const channel of this.#silent) this.publish(channel, `closing-${channel}`);
     this.calm();
-    for (const client of this.clients) {
-      demand(client.isConnected && client.unconfirmed.length === 0, () => `${client.name} is not connected, or still waits for answers`);
-      this.#checkViews(client);
-    }
+    demand(isDone(), () => "A client is not connected, or still waits for answers");
+    for (const client of this.clients) this.#checkViews(client);
     if (this.logs.rollBacks === 0) this.logs.checkSenders((id) => Number(id.split("-")[1]));
     this.seen.duplicate = this.logs.duplicates > 0;
   }
@@ -238,49 +214,43 @@ export class Simulation implements Judge {
     demand(left.length === 0, () => `Left behind: ${left.join(", ")}`);
   }
 
-  started(client: ModelClient, view: View, asked: string | null, pos: string | null): void {
-    if (this.#isLog(view.channel)) this.logs.started(client.name, view.channel, asked, pos);
-    else demand(asked === pos, () => `P4, ${client.name}: ${view.channel} begins elsewhere`);
+  started(who: string, { channel }: View, asked: string | null, pos: string | null): void {
+    if (this.#isLog(channel)) this.logs.started(who, channel, asked, pos);
+    else demand(asked === pos, () => `P4, ${who}: ${channel} begins elsewhere`);
   }
 
-  items(client: ModelClient, view: View, push: Parameters<Judge["items"]>[2], values: readonly Shown[]): void {
-    if (this.#isLog(view.channel)) this.logs.items(client.name, push, values);
+  items(who: string, { channel }: View, push: Parameters<Judge["items"]>[2], values: readonly Shown[]): void {
+    if (this.#isLog(channel)) this.logs.items(who, push, values);
   }
 
-  gap(client: ModelClient, view: View, push: Parameters<Judge["gap"]>[2]): void {
-    demand(this.#isLog(view.channel), () => `${client.name}: a gap of ${view.channel}`);
-    this.logs.gap(client.name, push);
+  gap(who: string, view: View, push: Parameters<Judge["gap"]>[2]): void {
+    demand(this.#isLog(view.channel), () => `${who}: a gap of ${view.channel}`);
+    this.logs.gap(who, push);
     if (view.isResuming && push.reason === "trimmed") this.seen.resumeAfterTrim = true;
   }
 
-  accepted(client: ModelClient, attempt: Attempt, result: { readonly pos: string; readonly at: number }): void {
-    this.logs.accepted(client.name, attempt, result);
+  accepted(...told: Parameters<Judge["accepted"]>): void {
+    this.logs.accepted(...told);
   }
 
-  refused(): void {
-    // The oracle has judged the refusal when the store made it.
+  history(who: string, channel: string, page: HistoryTold, values: readonly Shown[]): void {
+    this.logs.history(who, channel, page, values);
   }
 
-  history(client: ModelClient, channel: string, page: Parameters<Judge["history"]>[2], values: readonly Shown[]): void {
-    this.logs.history(client.name, channel, page, values);
-  }
-
-  #open(limits: Partial<Limits>, faults: Faults): Kernel {
+  #open(faults: Faults): Kernel {
     const { world } = this;
     const { isStoreLate, isRuleLate } = this.#setting;
     const delayMs = (): number => Math.floor(world.random() * (DELAY_MAX_MS + 1));
+    const authorize: NodeHooks["authorize"] = (_identity, _target, done) => {
+      if (isRuleLate) world.after(delayMs(), () => done(EVERYTHING));
+      else done(EVERYTHING);
+    };
+    const connected: NodeHooks["connected"] = ({ instance }) => {
+      const [session] = kernel.node.registry.ofInstance(instance);
+      if (session !== undefined && this.#delivering !== null) this.#book.opened(session.id, instance, this.#delivering);
+    };
     const kernel = createKernel({
-      world,
-      contract: CONTRACT,
-      limits,
-      faults,
-      hooks: {
-        ...(isRuleLate ? { authorize: (_identity, _target, done) => void world.after(delayMs(), () => done(EVERYTHING)) } : {}),
-        connected: ({ instance }) => {
-          const [session] = kernel.node.registry.ofInstance(instance);
-          if (session !== undefined && this.#delivering !== null) this.#sessions.set(this.#delivering, session.id);
-        },
-      },
+      ...{ world, contract: CONTRACT, limits: limitsOf(this.#setting), faults, hooks: { authorize, connected } },
       openChannels: (context) => {
         this.#store = new FickleChannels(context, {
           delayMs: isStoreLate ? delayMs : null,
@@ -309,49 +279,41 @@ export class Simulation implements Judge {
     const connection: MemoryConnection = this.kernel.accept({
       bufferBytes: this.#setting.bufferBytes,
       drainBytes: DRAIN_BYTES,
-      ended: (isClean) => {
-        const session = this.#sessions.get(connection);
-        if (session !== undefined) this.#endings.set(session, { atMs: this.world.monotonicMs(), isClean });
-      },
+      ended: (isClean) => this.#book.ended(connection, isClean || this.#isThrowingOut),
     });
     this.#connections.push(connection);
     return connection;
   }
 
   #checkViews(client: ModelClient): void {
-    if (client.isWaiting) return;
-    for (const view of client.views.values()) {
-      const { channel, status, position, isWanted } = view;
+    if (client.isBusy) return;
+    const { name, subscriptions } = client;
+    for (const { channel, status, position, isWanted, isLive, payloads, entries } of subscriptions.views()) {
       if (!isWanted || this.#silent.has(channel)) continue;
-      demand(status === "subscribed" && view.isLive, () => `P4, ${client.name}: ${channel} is ${status}, live ${view.isLive}`);
-      const top = this.store.top(channel, this.options(channel));
-      demand(position === top, () => `P4, ${client.name}: ${channel} stands at ${top}, the client at ${position}`);
-      if (this.#isLog(channel)) this.logs.checkPayloads(client.name, channel, view.payloads);
-      else this.states.checkView(client.name, channel, view.entries);
+      demand(status === "subscribed" && isLive, () => `P4, ${name}: ${channel} is ${status}, live: ${isLive}`);
+      const top = this.#top(channel);
+      demand(position === top, () => `P4, ${name}: ${channel} stands at ${top}, the client at ${position}`);
+      if (this.#isLog(channel)) this.logs.checkPayloads(name, channel, payloads);
+      else this.states.checkView(name, channel, entries);
     }
   }
 
-  #isSomebodySlow(): boolean {
-    return this.clients.some(({ isStalled, connection }) => isStalled && (connection?.queuedBytes ?? 0) >= LIMITS.outboxBytes);
+  /** Notices when a reader who is stalled leaves the shared path for want of room. */
+  #watchingReaders(work: () => void): void {
+    const { metrics, limits } = this.kernel.node;
+    const { lags } = metrics;
+    work();
+    if (metrics.lags === lags || this.seen.slowReader) return;
+    this.seen.slowReader = this.clients.some(
+      ({ isStalled, connection }) => isStalled && (connection?.queuedBytes ?? 0) >= limits.outboxBytes,
+    );
+  }
+
+  #top(channel: string): string {
+    return this.store.top(channel, this.options(channel));
   }
 
   #isLog(channel: string): boolean {
     return this.options(channel).kind === "log";
   }
-
-  #forgetConnections(): void {
-    for (let index = this.#connections.length - 1; index >= 0; index--) {
-      if (this.#connections[index]?.isServerDone === true) this.#connections.splice(index, 1);
-    }
-  }
 }
-
-const EVERYTHING = {
-  subscribe: true,
-  publish: true,
-  amend: "own",
-  history: true,
-  presence: true,
-  enter: true,
-  set: "own",
-} as const;

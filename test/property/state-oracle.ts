@@ -1,6 +1,8 @@
 import type { ApplyRequest, ApplyResult, ChannelOptions } from "@carillon/server/testing";
-import type { Shown, ShownEntry } from "./model-client.ts";
+import type { Ending } from "./session-book.ts";
+import type { ShownEntry } from "./subscriptions.ts";
 import { demand } from "./violation.ts";
+import type { Shown } from "./wire.ts";
 
 type Change = ApplyRequest["change"];
 
@@ -17,14 +19,8 @@ interface TrueState {
   version: number;
 }
 
-/** When and how a session ended. */
-export interface Ending {
-  readonly atMs: number;
-  readonly isClean: boolean;
-}
-
-/** What the oracle asks the simulation. */
-export interface SessionBook {
+/** What the oracle needs to know of the world. */
+export interface StateOracleWorld {
   nowMs(): number;
   /** Null while the session is open. */
   endOf(session: string): Ending | null;
@@ -40,11 +36,11 @@ export interface SessionBook {
  */
 export class StateOracle {
   readonly #states = new Map<string, TrueState>();
-  readonly #book: SessionBook;
+  readonly #world: StateOracleWorld;
   #turns = 0;
 
-  constructor(book: SessionBook) {
-    this.#book = book;
+  constructor(world: StateOracleWorld) {
+    this.#world = world;
   }
 
   opened(channel: string, options: ChannelOptions): void {
@@ -64,10 +60,20 @@ export class StateOracle {
     if (change.op === "release") this.#checkRelease(channel, change);
     const refusal = this.#refusal(state, change);
     const told = result.ok ? "ok" : result.code;
-    demand(told === (refusal?.code ?? "ok"), () => `${channel}: ${describe(change)} got ${told}, not ${refusal?.code ?? "ok"}`);
-    if (!result.ok) return demand(result.version === refusal?.version, () => `${channel}: ${describe(change)} was told version ${result.version}`);
+    demand(
+      told === (refusal?.code ?? "ok"),
+      () => `${channel}: ${describe(change)} got ${told}, not ${refusal?.code ?? "ok"}`,
+    );
+    if (!result.ok)
+      return demand(
+        result.version === refusal?.version,
+        () => `${channel}: ${describe(change)} was told version ${result.version}`,
+      );
     const version = this.#change(state, change);
-    demand(result.version === version, () => `${channel}: ${describe(change)} got version ${result.version}, not ${version}`);
+    demand(
+      result.version === version,
+      () => `${channel}: ${describe(change)} got version ${result.version}, not ${version}`,
+    );
   }
 
   /** What a client that is up to date must see. */
@@ -76,18 +82,21 @@ export class StateOracle {
     this.#expire(state);
     const truth = [...state.entries].map(([key, entry]) => [key, show(entry)]).sort();
     const shown = [...seen].map(([key, entry]) => [key, show(entry)]).sort();
-    demand(JSON.stringify(truth) === JSON.stringify(shown), () => `${who}: ${channel} is ${JSON.stringify(shown)}, not ${JSON.stringify(truth)}`);
+    demand(
+      JSON.stringify(truth) === JSON.stringify(shown),
+      () => `${who}: ${channel} is ${JSON.stringify(shown)}, not ${JSON.stringify(truth)}`,
+    );
   }
 
   /** No entry outlives its session by more than the grace, and none at all outlives a clean leave. */
   checkOwners(): void {
-    const { graceMs, delayMaxMs } = this.#book;
-    const now = this.#book.nowMs();
+    const { graceMs, delayMaxMs } = this.#world;
+    const now = this.#world.nowMs();
     for (const [channel, state] of this.#states) {
       this.#expire(state);
       if (!state.options.owned) continue;
       for (const [key, { holder }] of state.entries) {
-        const end = this.#book.endOf(holder ?? "");
+        const end = this.#world.endOf(holder ?? "");
         if (end === null) continue;
         const allowedMs = (end.isClean ? 0 : graceMs) + delayMaxMs;
         demand(now - end.atMs <= allowedMs, () => `${channel}: ${key} outlives its session by ${now - end.atMs} ms`);
@@ -106,12 +115,15 @@ export class StateOracle {
   }
 
   #checkRelease(channel: string, { holder }: Extract<Change, { op: "release" }>): void {
-    const end = this.#book.endOf(holder);
-    const { graceMs, delayMaxMs } = this.#book;
-    const now = this.#book.nowMs();
+    const end = this.#world.endOf(holder);
+    const { graceMs, delayMaxMs } = this.#world;
+    const now = this.#world.nowMs();
     demand(end !== null, () => `${channel}: entries of a session that is open were ended`);
     const late = now - end.atMs - (end.isClean ? 0 : graceMs);
-    demand(late >= 0 && late <= delayMaxMs, () => `${channel}: entries were ended ${now - end.atMs} ms after a ${end.isClean ? "clean" : "unclean"} end`);
+    demand(
+      late >= 0 && late <= delayMaxMs,
+      () => `${channel}: entries were ended ${now - end.atMs} ms after a ${end.isClean ? "clean" : "unclean"} end`,
+    );
   }
 
   #refusal(state: TrueState, change: Change): { readonly code: string; readonly version?: number } | null {
@@ -119,16 +131,20 @@ export class StateOracle {
     const entry = state.entries.get(change.key);
     const version = entry?.version ?? 0;
     if (change.expect !== null && change.expect !== version) return { code: "conflict", version };
-    if (change.op === "set") demand(state.options.owned === (change.owner !== null && change.ownOnly), () => "A set that ignores who owns");
+    if (change.op === "set")
+      demand(state.options.owned === (change.owner !== null && change.ownOnly), () => "A set that ignores who owns");
     const speaker = change.op === "set" ? change.owner?.instance : change.onlyBy;
     if (state.options.owned && entry !== undefined && entry.owner?.instance !== speaker) return { code: "not_owner" };
-    if (change.op === "set" && entry === undefined && state.entries.size >= this.#book.entriesMax) return { code: "too_large" };
+    if (change.op === "set" && entry === undefined && state.entries.size >= this.#world.entriesMax)
+      return { code: "too_large" };
     return null;
   }
 
   #change(state: TrueState, change: Change): number {
     if (change.op === "release") {
-      const held = [...state.entries].filter(([, { owner, holder }]) => owner?.instance === change.instance && holder === change.holder);
+      const held = [...state.entries].filter(
+        ([, { owner, holder }]) => owner?.instance === change.instance && holder === change.holder,
+      );
       for (const [key] of held) this.#end(state, key);
       return state.version;
     }
@@ -137,17 +153,28 @@ export class StateOracle {
       return state.version;
     }
     const { ttlMs } = state.options;
-    const endsAtMs = ttlMs === 0 ? Infinity : this.#book.nowMs() + ttlMs;
+    const endsAtMs = ttlMs === 0 ? Infinity : this.#world.nowMs() + ttlMs;
     const value: Shown = typeof change.data === "string" ? change.data : null;
     const entry = state.entries.get(change.key);
-    const isRefresh = entry !== undefined && change.owner !== null && entry.owner?.instance === change.owner.instance && entry.value === value;
+    const isRefresh =
+      entry !== undefined &&
+      change.owner !== null &&
+      entry.owner?.instance === change.owner.instance &&
+      entry.value === value;
     const version = isRefresh ? entry.version : ++state.version;
-    state.entries.set(change.key, { version, value, owner: change.owner, holder: change.holder, endsAtMs, turn: ++this.#turns });
+    state.entries.set(change.key, {
+      version,
+      value,
+      owner: change.owner,
+      holder: change.holder,
+      endsAtMs,
+      turn: ++this.#turns,
+    });
     return version;
   }
 
   #expire(state: TrueState): void {
-    const now = this.#book.nowMs();
+    const now = this.#world.nowMs();
     const due = [...state.entries].filter(([, { endsAtMs }]) => endsAtMs <= now);
     due.sort(([, one], [, other]) => one.endsAtMs - other.endsAtMs || one.turn - other.turn);
     for (const [key] of due) this.#end(state, key);

@@ -50,6 +50,7 @@ export async function measureChat(load: ChatLoad): Promise<ChatLoadFigures> {
       following = following === null ? figures : merge(following, figures);
       memory.push(await pageMemory(session));
     }
+    if ((await chat.page.locator(".jump").count()) > 0) throw new Error("The list does not go along with what comes.");
     const scrolling = await traceMainThread(browser, chat.page, () => scroll(chat));
     const rendered = await chat.count();
     return { following: following ?? scrolling, scrolling, memory, rendered };
@@ -68,6 +69,7 @@ async function scroll(chat: ChatPage): Promise<void> {
     await chat.page.waitForTimeout(50);
   }
   await chat.page.locator(".jump").click();
+  await chat.page.waitForSelector(".jump", { state: "detached" });
   await chat.page.waitForTimeout(500);
 }
 

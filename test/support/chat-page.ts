@@ -17,6 +17,12 @@ export class ChatPage {
   /** Opens the page under a name, in the lobby or another room, and resolves when it is connected. */
   static async open(context: BrowserContext, url: string, name: string, path = "/"): Promise<ChatPage> {
     const chat = new ChatPage(await context.newPage());
+    // Not every violation is told on the console by itself: one of Trusted Types is an exception of the script.
+    await chat.page.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) => {
+        console.error(`Content Security Policy: ${violatedDirective} ${blockedURI} ${sourceFile}`);
+      });
+    });
     await chat.page.goto(`${url}${path}?name=${encodeURIComponent(name)}`);
     await chat.waitForState("connected");
     return chat;

@@ -37,7 +37,9 @@ export class ChatSpeaker {
   async fill(room: string, count: number, textOf: (index: number) => string): Promise<string[]> {
     const ids: string[] = [];
     while (ids.length < count) {
-      const texts = Array.from({ length: Math.min(IN_FLIGHT_MAX, count - ids.length) }, (_, index) => textOf(ids.length + index));
+      const texts = Array.from({ length: Math.min(IN_FLIGHT_MAX, count - ids.length) }, (_, index) =>
+        textOf(ids.length + index),
+      );
       // oxlint-disable-next-line no-await-in-loop -- The next batch goes when the one before is stored.
       ids.push(...(await Promise.all(texts.map((text) => this.say(room, text)))));
     }

@@ -25,13 +25,19 @@ interface TraceEvent {
 }
 
 /** Traces a page while `run` runs. */
-export async function traceMainThread(browser: Browser, page: Page, run: () => Promise<void>): Promise<MainThreadFigures> {
+export async function traceMainThread(
+  browser: Browser,
+  page: Page,
+  run: () => Promise<void>,
+): Promise<MainThreadFigures> {
   await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
   const sinceMs = performance.now();
   await run();
   const elapsedMs = performance.now() - sinceMs;
   const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: readonly TraceEvent[] };
-  const threads = trace.traceEvents.filter(({ name, args }) => name === "thread_name" && args?.name === "CrRendererMain");
+  const threads = trace.traceEvents.filter(
+    ({ name, args }) => name === "thread_name" && args?.name === "CrRendererMain",
+  );
   const lengths = threads.map(({ pid, tid }) =>
     trace.traceEvents
       .filter((event) => event.name === "RunTask" && event.ph === "X" && event.pid === pid && event.tid === tid)

@@ -85,8 +85,7 @@ export class ByteReader {
   constructor(value: Uint8Array) {
     this.#bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     const isWhole =
-      value.byteLength >= CHECKSUM_BYTES &&
-      this.#bytes.readUInt32BE() === crc32(this.#bytes.subarray(CHECKSUM_BYTES));
+      value.byteLength >= CHECKSUM_BYTES && this.#bytes.readUInt32BE() === crc32(this.#bytes.subarray(CHECKSUM_BYTES));
     if (!isWhole) throw damaged("a value does not have the checksum that it was written with");
   }
 

@@ -107,7 +107,8 @@ class DataFile {
     const flags = page.readUInt16LE(FLAGS_AT);
     const isBranch = (flags & PageFlag.branch) !== 0;
     const isTree = isBranch || (flags & PageFlag.leaf) !== 0;
-    if (page.readBigUInt64LE(0) !== number || !isTree) throw damaged(`page ${number} of ${this.#path} is not what it was`);
+    if (page.readBigUInt64LE(0) !== number || !isTree)
+      throw damaged(`page ${number} of ${this.#path} is not what it was`);
     const pages: bigint[] = [];
     // Lower, and the offsets of nodes, count from the end of the header.
     for (let at = HEADER_BYTES; at < HEADER_BYTES + page.readUInt16LE(LOWER_AT); at += 2) {
@@ -125,7 +126,8 @@ class DataFile {
     if ((flags & NodeFlag.tree) !== 0) return [page.readBigUInt64LE(data + ROOT_AT)].filter(isPage);
     if ((flags & NodeFlag.overflow) === 0) return [];
     const end = Number(page.readBigUInt64LE(data)) * pageSize + HEADER_BYTES + page.readUInt32LE(node);
-    if (end > this.#size) throw damaged(`${this.#path} was cut short: it has ${this.#size} bytes, and more were written`);
+    if (end > this.#size)
+      throw damaged(`${this.#path} was cut short: it has ${this.#size} bytes, and more were written`);
     return [];
   }
 

@@ -74,7 +74,7 @@ export class EntryEnds {
       const name = table.nameOf(number);
       const channel = name === null ? null : table.get(name, ANY_STATE);
       if (channel?.ahead.number === number) {
-        const applied = this.#parts.states().expire(channel, key.toString("utf8", 11), key.readUIntBE(1, 6));
+        const applied = this.#parts.states().expireDue(channel, key.toString("utf8", 11));
         if (applied !== null) this.#parts.announce(channel, applied);
       }
       // Of an entry that was set again, or of a life of the channel that is over, only this is left.
@@ -112,7 +112,9 @@ export class EntryEnds {
         const name = table.nameOf(number);
         const channel = name === null ? null : table.get(name, ANY_STATE);
         if (channel?.ahead.number !== number) continue;
-        const applied = this.#parts.states().abandon(channel, key.toString("utf8", 5, split), key.toString("utf8", split + 1));
+        const applied = this.#parts
+          .states()
+          .abandon(channel, key.toString("utf8", 5, split), key.toString("utf8", split + 1));
         if (applied !== null) this.#parts.announce(channel, applied);
         queue.split();
       }

@@ -89,7 +89,13 @@ export class IdTable {
   }
 
   #grow(): void {
-    const old = { capacity: this.#capacity, high: this.#high, low: this.#low, commits: this.#commits, indexes: this.#indexes };
+    const old = {
+      capacity: this.#capacity,
+      high: this.#high,
+      low: this.#low,
+      commits: this.#commits,
+      indexes: this.#indexes,
+    };
     const first = this.#first;
     this.#capacity = old.capacity * 2;
     this.#high = new Int32Array(this.#capacity);

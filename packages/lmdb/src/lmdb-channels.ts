@@ -2,6 +2,7 @@ import type { Position } from "@carillon/protocol";
 import {
   BatchOrder,
   formatPlace,
+  OUT_OF_ORDER,
   unknownPublication,
   wrongKind,
   type Answer,
@@ -52,6 +53,8 @@ export class LmdbChannels implements ChannelStore {
   readonly #stateReader: StateReader;
   #outgoing: Outgoing | null = null;
   #quietUntilMs = 0;
+  #lastFailure: Failure | null = null;
+  readonly #failedFirst = new Set<string>();
 
   constructor(parts: ChannelParts) {
     const { context } = parts;
@@ -184,8 +187,19 @@ export class LmdbChannels implements ChannelStore {
     const result = { ok: true, pos, at: record.at, duplicate: false } as const;
     if (idempotency !== null) ids.remember(request, idempotency, result);
     out.deliver(channel, formatPlace(before.top), pos, [record]);
-    out.answer((failure) => request.done(failure ?? result));
+    out.answer((failure) => request.done(failure === null ? result : this.#failed(request, failure)));
     return null;
+  }
+
+  /** The commit failed: the first append of its channel and scope is to be sent again, then those behind it (P2). */
+  #failed({ channel, idempotency }: AppendRequest, failure: Failure): Failure {
+    // Everything that fails together is told at once, with one failure.
+    if (this.#lastFailure !== failure) this.#failedFirst.clear();
+    this.#lastFailure = failure;
+    const key = `${channel}\n${idempotency?.scope ?? ""}`;
+    if (this.#failedFirst.has(key)) return OUT_OF_ORDER;
+    this.#failedFirst.add(key);
+    return failure;
   }
 
   #apply(request: ApplyRequest): Failure | null {
@@ -200,6 +214,9 @@ export class LmdbChannels implements ChannelStore {
       else queue.afterAll(() => this.#releaseLater(channel, request));
       return null;
     }
+    // The timer may be late, and no change may find an entry whose time is over.
+    const due = options.ttlMs === 0 ? null : states.expireDue(channel, change.key);
+    if (due !== null) this.announce(channel, due);
     const applied = options.kind === "state" ? states.apply(channel, options, change) : null;
     if (applied === null) return wrongKind(name, "state");
     if (!applied.ok) return applied;
@@ -246,7 +263,8 @@ export class LmdbChannels implements ChannelStore {
     } catch (error) {
       const { ports, logger } = this.#parts.context;
       const nowMs = ports.monotonicMs();
-      if (nowMs >= this.#quietUntilMs) logger.error("The store could not do what it was asked.", { error: String(error) });
+      if (nowMs >= this.#quietUntilMs)
+        logger.error("The store could not do what it was asked.", { error: String(error) });
       this.#quietUntilMs = nowMs + QUIET_MS;
       return broken(error);
     }

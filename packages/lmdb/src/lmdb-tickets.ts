@@ -1,9 +1,4 @@
-import {
-  tooManyCredentials,
-  type Answer,
-  type Failure,
-  type TicketStore,
-} from "@carillon/server/backplane";
+import { tooManyCredentials, type Answer, type Failure, type TicketStore } from "@carillon/server/backplane";
 import { ByteReader, textBound } from "./bytes.ts";
 import { broken, type StoreParts } from "./channel-table.ts";
 import { asSix } from "./head-codec.ts";

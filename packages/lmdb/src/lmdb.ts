@@ -102,7 +102,16 @@ function start(
   const channels = new LmdbChannels({ ...parts, table, ids, states, context });
   const tickets = new LmdbTickets(parts, limits.tickets);
   const { logs } = channels;
-  const sweeper = new Sweeper({ ...parts, table, ids, tickets, logs, states, logger, journalTtlMs: limits.resumeTtlMs });
+  const sweeper = new Sweeper({
+    ...parts,
+    table,
+    ids,
+    tickets,
+    logs,
+    states,
+    logger,
+    journalTtlMs: limits.resumeTtlMs,
+  });
   ends.start(limits.graceMs);
   sweeper.start();
   return {

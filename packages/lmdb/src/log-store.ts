@@ -80,7 +80,7 @@ export class LogStore {
       const offset = offsetOf(key);
       const own = offsetKey(Kind.entry, head.number, offset);
       const entry = decodeEntry(this.#parts.queue.get(own) ?? value);
-      if (offset > head.top.offset - head.historySize || entry.agedAt < oldest) gone.push({ key: own, entry, offset });
+      if (offset <= head.top.offset - head.historySize || entry.agedAt < oldest) gone.push({ key: own, entry, offset });
       else break;
     }
     const last = gone.at(-1);

@@ -42,10 +42,7 @@ export function encodeStored(writer: ByteWriter, entry: StoredEntry): Uint8Array
   const form = data === null ? PayloadForm.none : typeof data === "string" ? PayloadForm.text : PayloadForm.bytes;
   writer.begin(FIXED_BYTES + publisherBound(owner) + textBound(holder ?? "") + payload);
   writer.one(
-    form |
-      (isTombstone ? Flag.tombstone : 0) |
-      (owner === null ? 0 : Flag.owner) |
-      (holder === null ? 0 : Flag.holder),
+    form | (isTombstone ? Flag.tombstone : 0) | (owner === null ? 0 : Flag.owner) | (holder === null ? 0 : Flag.holder),
   );
   writer.six(version);
   writer.six(at);

@@ -41,7 +41,9 @@ export class StateReader {
     let version = start.offset;
     const from = offsetKey(Kind.journal, head.number, start.offset + 1);
     const end = offsetKey(Kind.journal, head.number, head.top.offset + 1);
-    for (const { value } of start.offset >= head.top.offset ? [] : this.#parts.environment.range({ start: from, end })) {
+    for (const { value } of start.offset >= head.top.offset
+      ? []
+      : this.#parts.environment.range({ start: from, end })) {
       const { key, before } = decodeChange(value);
       version++;
       const record = this.#latest(head.number, key, version);
@@ -61,7 +63,9 @@ export class StateReader {
   snapshot(head: ChannelHead): Snapshot {
     const records: EntryRecord[] = [];
     const start = numberKey(Kind.state, head.number);
-    for (const { key, value } of head.number === 0 ? [] : this.#parts.environment.range({ start, end: afterPrefix(start) })) {
+    for (const { key, value } of head.number === 0
+      ? []
+      : this.#parts.environment.range({ start, end: afterPrefix(start) })) {
       const entry = decodeStored(value);
       if (!entry.isTombstone) records.push(asRecord(Buffer.from(key).toString("utf8", start.length), entry));
     }

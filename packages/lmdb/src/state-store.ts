@@ -74,14 +74,18 @@ export class StateStore {
   /** Ends the entries that the instance owns and the session still holds. Call it when the channel has settled. */
   release(channel: Channel, { instance, holder }: Extract<ApplyRequest["change"], { op: "release" }>): Applied {
     const before = channel.ahead;
-    return this.#done(channel, before, this.#endOwned(channel, instance, (held) => held.holder === holder));
+    return this.#done(
+      channel,
+      before,
+      this.#endOwned(channel, instance, (held) => held.holder === holder),
+    );
   }
 
-  /** Ends an entry if its time has come. Null: it has been set again or is gone. */
-  expire(channel: Channel, key: string, endsAt: number): Applied | null {
+  /** Ends an entry if its time has come. Null: it lives on, or is gone. */
+  expireDue(channel: Channel, key: string): Applied | null {
     const before = channel.ahead;
-    const held = this.#held(before.number, key);
-    if (held === null || held.endsAt !== endsAt) return null;
+    const held = before.number === 0 ? null : this.#held(before.number, key);
+    if (held === null || held.endsAt === 0 || held.endsAt > this.#parts.ports.wallMs()) return null;
     return this.#done(channel, before, [this.#end(channel, key, held)]);
   }
 

@@ -27,6 +27,7 @@ export {
   BatchOrder,
   epochChanged,
   notYourPublication,
+  OUT_OF_ORDER,
   reused,
   tooManyCredentials,
   tooManyIds,

@@ -61,7 +61,8 @@ export class Node implements SessionHost, StoreSink {
   readonly wheel: HeartbeatWheel;
   readonly #targets: Targets;
   readonly #groups = new Map<Framing, Group>();
-  readonly #graces = new Set<Timer>();
+  /** What ends with the graces of each instance. */
+  readonly #graces = new Map<string, Set<Grace>>();
   readonly #joiner = new Joiner();
   #backplane: OpenBackplane | null = null;
   #admission: Admission | null = null;
@@ -190,16 +191,14 @@ export class Node implements SessionHost, StoreSink {
     const { identity } = session;
     this.registry.remove(session);
     this.metrics.sessions--;
-    if (identity === null || held.length === 0) return;
-    const release = (): void => this.#release(held, identity.instance, session.id);
-    if (isForGood) return release();
-    const timer = this.ports.after(this.limits.graceMs, () => {
-      this.#graces.delete(timer);
-      this.metrics.graces--;
-      release();
-    });
-    this.#graces.add(timer);
-    this.metrics.graces++;
+    if (identity === null) return;
+    const { instance } = identity;
+    // Whoever leaves for good leaves with all it owns: also with what an earlier session of its left behind.
+    if (isForGood) for (const grace of this.#graces.get(instance) ?? []) grace.end();
+    if (held.length === 0) return;
+    const release = (): void => this.#release(held, instance, session.id);
+    if (isForGood) release();
+    else this.#holdFor(instance, release);
   }
 
   deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
@@ -250,7 +249,7 @@ export class Node implements SessionHost, StoreSink {
   /** Ends every session and forgets every grace. What is queued for the store is submitted first. */
   close(): void {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
-    for (const timer of this.#graces) timer.cancel();
+    for (const graces of this.#graces.values()) for (const grace of graces) grace.timer.cancel();
     this.metrics.graces = 0;
     this.#graces.clear();
     if (this.#backplane !== null) this.#flush();
@@ -260,6 +259,22 @@ export class Node implements SessionHost, StoreSink {
     if (result.ok && result.duplicate) this.metrics.duplicates++;
     else if (result.ok) this.metrics.appended++;
     request.done(result);
+  }
+
+  /** Releases what an instance holds when its grace is over, or when it is ended early. */
+  #holdFor(instance: string, release: () => void): void {
+    const graces = this.#graces.get(instance) ?? new Set<Grace>();
+    const end = (): void => {
+      grace.timer.cancel();
+      graces.delete(grace);
+      if (graces.size === 0) this.#graces.delete(instance);
+      this.metrics.graces--;
+      release();
+    };
+    const grace: Grace = { timer: this.ports.after(this.limits.graceMs, end), end };
+    graces.add(grace);
+    this.#graces.set(instance, graces);
+    this.metrics.graces++;
   }
 
   #release(held: readonly Target[], instance: string, holder: string): void {
@@ -324,6 +339,12 @@ export class Node implements SessionHost, StoreSink {
     }
     if (batch.length > 0) this.backplane.channels.append(batch);
   }
+}
+
+/** The time in which an instance may come back to what it owns. */
+interface Grace {
+  readonly timer: Timer;
+  readonly end: () => void;
 }
 
 interface QueuedAppend {

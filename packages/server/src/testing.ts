@@ -15,6 +15,12 @@ export { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
 export { GAUGES, type Metrics } from "./core/metrics.ts";
 export type { Ports, Timer } from "./core/ports.ts";
 export type { NodeHooks } from "./node.ts";
+export {
+  conformanceTests,
+  type ConformanceStore,
+  type ConformanceSubject,
+  type ConformanceTest,
+} from "./testing/conformance/conformance.ts";
 export { FickleChannels, type FickleOptions, type StoreWitness } from "./testing/fickle-channels.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./testing/kernel.ts";
 export { MemoryConnection, type MemoryConnectionOptions, type Received } from "./testing/memory-connection.ts";

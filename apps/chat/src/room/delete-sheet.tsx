@@ -22,7 +22,7 @@ export function DeleteSheet(props: {
           <button type="button" className="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="button" className="button danger" autoFocus onClick={onDelete}>
+          <button type="button" className="button danger" data-first-focus onClick={onDelete}>
             Delete
           </button>
         </div>

@@ -36,7 +36,7 @@ export function EmojiPicker({ label, onPick, onClose }: EmojiPickerProps): React
           placeholder="Search emoji"
           value={query}
           autoComplete="off"
-          autoFocus
+          data-first-focus
           onChange={(event) => setQuery(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && first !== undefined) {

@@ -69,9 +69,8 @@ export function useMentionSuggestions(options: MentionSuggestionsOptions): Menti
     return true;
   };
   const aria = {
-    role: "combobox",
     "aria-autocomplete": "list",
-    "aria-expanded": isOpen,
+    "aria-haspopup": "listbox",
     "aria-controls": isOpen ? id : undefined,
     "aria-activedescendant": isOpen ? `${id}-${current}` : undefined,
   };

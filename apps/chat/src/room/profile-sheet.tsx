@@ -33,7 +33,7 @@ export function ProfileSheet({ onClose }: { readonly onClose: () => void }): Rea
             value={name}
             maxLength={NAME_MAX}
             autoComplete="nickname"
-            autoFocus
+            data-first-focus
             aria-invalid={problem !== null}
             aria-describedby={`${id}-problem`}
             onChange={(event) => setName(event.target.value)}

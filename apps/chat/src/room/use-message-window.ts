@@ -59,6 +59,8 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
   const range = rangeOf(list, place, tail);
   const anchor = useRef<Anchor | null>(null);
   const wanted = useRef<string | null>(null);
+  /** Where the end was when the list went there last: only who is above it has scrolled away. */
+  const pinnedTop = useRef(0);
   // What listeners see: the state of the last commit.
   const seen = useRef({ list, place, range, loadOlder });
 
@@ -87,8 +89,10 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
         // What was looked for stands at the end: then there is nothing to go back to.
         if (isEndOf(element) && seen.current.range.end === seen.current.list.length) setPlace(AT_END);
       }
-    } else if (seen.current.place.mode === "end") element.scrollTop = element.scrollHeight;
-    else restore(element, content.current, anchor.current);
+    } else if (seen.current.place.mode === "end") {
+      element.scrollTop = element.scrollHeight;
+      pinnedTop.current = element.scrollTop;
+    } else restore(element, content.current, anchor.current);
     setTail(Math.max(TAIL, Math.ceil(element.clientHeight / ROW_MIN_PX)));
   }, []);
 
@@ -115,9 +119,11 @@ export function useMessageWindow({ list, loadOlder }: MessageWindowOptions): Mes
     anchor.current = anchorOf(element, content.current);
     const isEnd = isEndOf(element) && shown.end === rows.length;
     if (isEnd && at.mode !== "end" && !isReadByKeyboard(content.current)) setPlace(AT_END);
-    else if (!isEnd && at.mode === "end") setPlace(placeOf(rows, shown));
-    else move();
-  }, [move]);
+    else if (at.mode === "between") move();
+    else if (!isEnd && element.scrollTop < pinnedTop.current - END_PX) setPlace(placeOf(rows, shown));
+    // Not the reader, but rows that turned out to be higher than was thought.
+    else if (!isEnd) settle();
+  }, [move, settle]);
 
   const jumpToEnd = useCallback(() => setPlace(AT_END), []);
 

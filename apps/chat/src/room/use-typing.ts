@@ -17,7 +17,7 @@ export interface Typing {
 
 /** Typing marks: a state channel whose entries end by themselves. */
 export function useTyping(room: string, name: string, me: string | null): Typing {
-  const { entries, set, remove } = useStateChannel("typing:{room}", { room });
+  const { entries, isLive, set, remove } = useStateChannel("typing:{room}", { room });
   const touchedAt = useRef(0);
   const touch = useCallback(() => {
     const now = Date.now();
@@ -32,9 +32,11 @@ export function useTyping(room: string, name: string, me: string | null): Typing
     remove().catch(() => {});
   }, [remove]);
   const names = useMemo(() => {
+    // Without a connection nobody says that it is over.
+    if (!isLive) return [];
     const others = [...entries.values()].filter(({ owner }) => owner !== undefined && owner.user !== me);
     return [...new Map(others.map(({ owner, value }) => [owner?.user, displayName(value.name)])).values()];
-  }, [entries, me]);
+  }, [entries, isLive, me]);
   return { names, touch, stop };
 }
 

@@ -11,6 +11,8 @@ const C0_CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F]/gu;
 /** C1, byte-order marks, interlinear marks and language tags; but a flag of England, Scotland or Wales is kept whole. */
 const INVISIBLE =
   /(\u{1F3F4}[\u{E0061}-\u{E007A}]{2,6}\u{E007F})|[\u0080-\u009F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
+/** Halves of surrogate pairs. */
+const LONE_SURROGATES = /\p{Cs}/gu;
 const LINE_BREAKS = /\r\n?|[\u0085\u2028\u2029]/gu;
 /** More marks on one letter than any language has; they would tower over the lines above. */
 const STACKED_MARKS = /(\p{M}{6})\p{M}+/gu;
@@ -22,6 +24,7 @@ export function displayText(text: string): string {
     .replace(BIDI_CONTROLS, "")
     .replace(C0_CONTROLS, pictureOf)
     .replace(INVISIBLE, "$1")
+    .replace(LONE_SURROGATES, "\uFFFD")
     .replace(STACKED_MARKS, "$1");
 }
 

@@ -54,11 +54,7 @@ export function refuseChange(
  * for its whole TTL. That is how a mark of presence or typing is kept alive without a change for every reader.
  */
 export function isRefresh(change: SetChange, held: HeldEntry): boolean {
-  return (
-    change.owner !== null &&
-    held.owner?.instance === change.owner.instance &&
-    samePayload(change.data, held.data)
-  );
+  return change.owner !== null && held.owner?.instance === change.owner.instance && samePayload(change.data, held.data);
 }
 
 function samePayload(a: Payload, b: Payload): boolean {

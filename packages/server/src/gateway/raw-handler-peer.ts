@@ -51,7 +51,7 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
   send(data: string | Uint8Array): boolean {
     if (this.#isEnded) return false;
     const { framing } = this.#connection;
-    const isTaken = this.#outbox.offer(typeof data === "string" ? framing.text(data) : framing.binary(data));
+    const isTaken = this.#outbox.accept(typeof data === "string" ? framing.text(data) : framing.binary(data));
     this.#flow();
     return isTaken;
   }

@@ -1,5 +1,6 @@
 import type { GapReason, Position } from "@carillon/protocol";
 import type { Answer, ChannelOptions, ChannelStore, PageBounds } from "../backplane/channel-store.ts";
+import type { EntryRecord } from "../backplane/records.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Ports } from "../core/ports.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -62,17 +63,10 @@ export class PageCache {
       this.#context.store().snapshot(channel, options, (read) => {
         if (!read.ok) return answer(read);
         const { pos, records } = read.value;
-        const { items } = this.#context.bounds;
-        const count = Math.max(1, Math.ceil(records.length / items));
-        const units = Array.from({ length: count }, (_, index) => {
-          const page = records.slice(index * items, (index + 1) * items);
-          return new Unit({
-            channel,
-            prev: null,
-            pos: index === count - 1 ? pos : null,
-            records: page,
-            reset: index === 0,
-          });
+        const pages = pagesOf(records, this.#context.bounds);
+        const units = pages.map((page, index) => {
+          const isLast = index === pages.length - 1;
+          return new Unit({ channel, prev: null, pos: isLast ? pos : null, records: page, reset: index === 0 });
         });
         answer({ ok: true, value: { units, pos } });
       });
@@ -84,4 +78,22 @@ export class PageCache {
     this.#pages.invalidate(channel);
     this.#snapshots.invalidate(channel);
   }
+}
+
+/** Cuts records into pages that keep to the bounds; there is one page at least, and one record at least in a page. */
+function pagesOf(records: readonly EntryRecord[], bounds: PageBounds): readonly (readonly EntryRecord[])[] {
+  let page: EntryRecord[] = [];
+  const pages = [page];
+  let bytes = 0;
+  for (const record of records) {
+    const size = record.data?.length ?? 0;
+    if (page.length === bounds.items || (bytes + size > bounds.bytes && page.length > 0)) {
+      page = [];
+      pages.push(page);
+      bytes = 0;
+    }
+    page.push(record);
+    bytes += size;
+  }
+  return pages;
 }

@@ -38,6 +38,7 @@ export class SingleFlight<T> {
       else done(known.answer);
       return;
     }
+    evictOldest(slots, ANSWERS_MAX);
     const slot: Slot<T> = { until: this.#ports.monotonicMs() + FRESH_MS, answer: null, waiters: [done] };
     slots.set(key, slot);
     read((answer) => {
@@ -57,10 +58,7 @@ export class SingleFlight<T> {
 
   #slots(channel: string): Map<string, Slot<T>> {
     const known = this.#channels.get(channel);
-    if (known !== undefined) {
-      evictOldest(known, ANSWERS_MAX);
-      return known;
-    }
+    if (known !== undefined) return known;
     evictOldest(this.#channels, CHANNELS_MAX);
     const slots = new Map<string, Slot<T>>();
     this.#channels.set(channel, slots);

@@ -36,8 +36,16 @@ export class Outbox {
     return this.bytes >= this.#bytesMax;
   }
 
-  /** Takes a unit unless the outbox is full. A unit of any size is taken by an empty one, so that it can't starve. */
+  /** Takes a unit if there is room for it: whoever has none catches up by pages. An empty outbox takes any unit. */
   offer(bytes: Uint8Array): boolean {
+    const queued = this.bytes;
+    if (queued > 0 && queued + bytes.byteLength > this.#bytesMax) return false;
+    this.push(bytes);
+    return true;
+  }
+
+  /** Takes a message of any size unless the outbox is full: for senders who stop when it is. */
+  accept(bytes: Uint8Array): boolean {
     if (this.isFull) return false;
     this.push(bytes);
     return true;

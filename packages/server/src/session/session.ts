@@ -243,7 +243,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.connection.opened();
     this.#setLifetime(admitted.lifetimeMs);
     answer.ok(connectResult(this.id, admitted, host));
-    host.greet(this);
+    // What was pipelined behind has run by now, and may have ended the session.
+    if (this.#context?.isOpen() === true) host.greet(this);
   }
 
   #refreshed({ user, lifetimeMs, receipt }: Refreshed): void {

@@ -80,10 +80,7 @@ export class Subscription implements Subscriber, CatchingUp {
   /** Does the next bounded piece of catching up. */
   step(): void {
     if (this.#isEnded || this.#isReading || !this.#isCatchingUp) return;
-    if (this.#owner.outbox.isFull) {
-      this.#isWaiting = true;
-      return;
-    }
+    if (this.#mustWait()) return;
     if (this.#snapshot.length > 0) return this.#sendSnapshot();
     this.#isReading = true;
     this.#askedAt = this.#host.hub.moment(this.channel);
@@ -103,6 +100,15 @@ export class Subscription implements Subscriber, CatchingUp {
     if (this.#isCatchingUp) this.#host.metrics.catchingUp--;
   }
 
+  /**
+   * True while the outbox is full: nothing is asked of the store, and what it answers is not taken. The place is kept,
+   * the page is not: pages of all of a session's channels may come at once, and must not pile up.
+   */
+  #mustWait(): boolean {
+    this.#isWaiting = this.#owner.outbox.isFull;
+    return this.#isWaiting;
+  }
+
   #catchUp(): void {
     if (this.#isEnded) return;
     if (!this.#isCatchingUp) this.#host.metrics.catchingUp++;
@@ -112,7 +118,7 @@ export class Subscription implements Subscriber, CatchingUp {
 
   #onPage(after: Position, answer: Answer<PageUnit>): void {
     this.#isReading = false;
-    if (this.#isEnded) return;
+    if (this.#isEnded || this.#mustWait()) return;
     if (!answer.ok) return this.#retry(answer);
     const { unit, prev, pos, gap, isEmpty, atTop } = answer.value;
     if (gap !== null) {
@@ -132,7 +138,7 @@ export class Subscription implements Subscriber, CatchingUp {
 
   #onSnapshot(answer: Answer<SnapshotUnits>): void {
     this.#isReading = false;
-    if (this.#isEnded) return;
+    if (this.#isEnded || this.#mustWait()) return;
     if (!answer.ok) return this.#retry(answer);
     this.#snapshot = answer.value.units;
     this.#sendSnapshot();

@@ -78,7 +78,9 @@ export class FickleChannels implements ChannelStore {
 
   /** True while nothing is under way. */
   get isIdle(): boolean {
-    return this.#requests.isEmpty && this.#answers.isEmpty && this.#deliveries.log.isEmpty && this.#deliveries.state.isEmpty;
+    return (
+      this.#requests.isEmpty && this.#answers.isEmpty && this.#deliveries.log.isEmpty && this.#deliveries.state.isEmpty
+    );
   }
 
   subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
@@ -108,7 +110,10 @@ export class FickleChannels implements ChannelStore {
 
   append(batch: readonly AppendRequest[]): void {
     const handedIn = ++this.#time;
-    const answered = batch.map((request) => ({ ...request, done: (result: AppendResult) => this.#done(request, result) }));
+    const answered = batch.map((request) => ({
+      ...request,
+      done: (result: AppendResult) => this.#done(request, result),
+    }));
     this.#requests.send(() => {
       // What was handed in behind a failure, and before that was answered, fails with it: its sender could not know.
       const isBehind = ({ channel, idempotency }: AppendRequest): boolean =>

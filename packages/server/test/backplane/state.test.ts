@@ -106,7 +106,10 @@ describe("A state", () => {
     apply(own("b", "2"));
     apply(own("c", "3", BOB, "s1"));
     apply(own("a", "1", ADA, "s2"));
-    expect(apply({ op: "release", instance: ADA.instance, holder: "s1" })).toEqual({ version: 4, changed: ["b@4=removed"] });
+    expect(apply({ op: "release", instance: ADA.instance, holder: "s1" })).toEqual({
+      version: 4,
+      changed: ["b@4=removed"],
+    });
     expect(entries()).toEqual(["a@1=1", "c@3=3"]);
   });
 

@@ -36,16 +36,26 @@ describe("An outbox", () => {
     expect(dirty).toHaveLength(2);
   });
 
-  it("refuses units at its bound, takes one of any size below it, and takes replies always", () => {
+  it("takes units up to its bound, one of any size when it is empty, and replies always", () => {
     const connection = connect();
     const outbox = outboxOf(connection);
-    expect(outbox.offer(new Uint8Array(1_000))).toBe(true);
-    expect(outbox.isFull).toBe(true);
-    expect(outbox.offer(new Uint8Array(1))).toBe(false);
-    outbox.push(new Uint8Array(1));
-    expect(outbox.bytes).toBe(1_001);
+    expect(outbox.offer(new Uint8Array(60))).toBe(true);
+    expect(outbox.offer(new Uint8Array(41))).toBe(false);
+    expect(outbox.offer(new Uint8Array(40))).toBe(true);
+    outbox.push(new Uint8Array(5));
+    expect(outbox.bytes).toBe(105);
     outbox.endTick(new Joiner());
     expect(outbox.offer(new Uint8Array(1))).toBe(false);
+    expect(outboxOf(connect()).offer(new Uint8Array(1_000))).toBe(true);
+  });
+
+  it("takes messages of a sender who stops when it is full, whatever their size", () => {
+    const outbox = outboxOf(connect());
+    expect(outbox.accept(new Uint8Array(99))).toBe(true);
+    expect(outbox.isFull).toBe(false);
+    expect(outbox.accept(new Uint8Array(1_000))).toBe(true);
+    expect(outbox.isFull).toBe(true);
+    expect(outbox.accept(new Uint8Array(1))).toBe(false);
   });
 
   it("tells of the room that writing made, since nothing is told of bytes that were taken at once", () => {
@@ -92,8 +102,15 @@ describe("A joiner", () => {
       connection.writeAll = (list) => void (written.push(list), writeAll.call(connection, list));
       joiner.write(connection, index === 3 ? other : [...frames]);
     });
-    const texts = connections.map((connection) => connection.read().map((received) => "payload" in received && received.payload));
-    expect(texts).toEqual([["one", "two"], ["one", "two"], ["one", "two"], ["one", "two", "three"]]);
+    const texts = connections.map((connection) =>
+      connection.read().map((received) => "payload" in received && received.payload),
+    );
+    expect(texts).toEqual([
+      ["one", "two"],
+      ["one", "two"],
+      ["one", "two"],
+      ["one", "two", "three"],
+    ]);
     const joined = written.filter((bytes) => bytes instanceof Uint8Array);
     expect(joined).toHaveLength(2);
     expect(joined[0]).toBe(joined[1]);

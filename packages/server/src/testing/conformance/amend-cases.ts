@@ -2,7 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import type { ConformanceCase } from "./conformance.ts";
 import { failed, LOG, ROOM, succeeded, type ConformanceWorld } from "./conformance-world.ts";
 
-function amendment(world: ConformanceWorld, target: string, data: string | null, onlyBy: string | null = null): ReturnType<ConformanceWorld["publish"]> {
+function amendment(
+  world: ConformanceWorld,
+  target: string,
+  data: string | null,
+  onlyBy: string | null = null,
+): ReturnType<ConformanceWorld["publish"]> {
   return world.publish({ data, amend: { target, onlyBy } });
 }
 
@@ -21,11 +26,20 @@ export const amendCases: readonly ConformanceCase[] = [
       ok(last?.kind === "amend");
       deepEqual([last.amend, last.data], ["p1", '"new"']);
       const page = await world.read(start);
-      deepEqual(page.records.map((record) => "data" in record && record.data), ['"new"', '"p2"', '"new"']);
+      deepEqual(
+        page.records.map((record) => "data" in record && record.data),
+        ['"new"', '"p2"', '"new"'],
+      );
       equal(page.pos, pos);
       equal((await world.read(first)).gap, null, "no position has moved");
       const { records } = await world.history(10);
-      deepEqual(records.map(({ id, data }) => [id, data]), [["p1", '"new"'], ["p2", '"p2"']]);
+      deepEqual(
+        records.map(({ id, data }) => [id, data]),
+        [
+          ["p1", '"new"'],
+          ["p2", '"p2"'],
+        ],
+      );
       deepEqual(records[0]?.publisher, { user: "ada", instance: "i_1" }, "it is still its publisher's");
     },
   },
@@ -58,7 +72,10 @@ export const amendCases: readonly ConformanceCase[] = [
         world.request({ data: '"three"', amend: { target: "p1", onlyBy: null } }),
       ]);
       const { records } = await world.history(10);
-      deepEqual(records.map(({ data }) => data), ['"three"']);
+      deepEqual(
+        records.map(({ data }) => data),
+        ['"three"'],
+      );
       ok(!(await world.everything()).includes("one"));
     },
   },
@@ -96,7 +113,11 @@ export const amendCases: readonly ConformanceCase[] = [
       await world.open();
       const options = { ...LOG, historySize: 3 };
       await world.published({ id: "p1", options, publisher: { user: "ada", instance: "i_1" } });
-      const change = (data: string): Parameters<ConformanceWorld["publish"]>[0] => ({ data, options, amend: { target: "p1", onlyBy: "ada" } });
+      const change = (data: string): Parameters<ConformanceWorld["publish"]>[0] => ({
+        data,
+        options,
+        amend: { target: "p1", onlyBy: "ada" },
+      });
       await world.published(change('"edit one"'));
       await world.publishedMany(2, { options });
       succeeded(await world.publish(change('"edit two"')));
@@ -112,7 +133,11 @@ export const amendCases: readonly ConformanceCase[] = [
       await world.published({ id: "p1", publisher: { user: "ada", instance: "i_1" } });
       await world.published({ id: "p2" });
       equal(failed(await amendment(world, "p1", null, "bob")).code, "not_owner");
-      equal(failed(await amendment(world, "p2", null, "bob")).code, "not_owner", "what the application published is nobody's");
+      equal(
+        failed(await amendment(world, "p2", null, "bob")).code,
+        "not_owner",
+        "what the application published is nobody's",
+      );
       succeeded(await amendment(world, "p1", '"edited"', "ada"));
       succeeded(await world.publish({ data: '"by the application"', amend: { target: "p1", onlyBy: null } }));
       succeeded(await amendment(world, "p1", null, "ada"));

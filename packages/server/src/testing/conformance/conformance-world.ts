@@ -62,8 +62,9 @@ export class ConformanceWorld {
 
   constructor(subject: ConformanceSubject, store: ConformanceStore) {
     this.#store = store;
-    this.#virtual = subject.world === null ? new VirtualWorld({ wallMs: Date.now() }) : null;
-    this.#ports = subject.world ?? this.portsOf(this.#virtual);
+    const virtual = new VirtualWorld({ wallMs: Date.now() });
+    this.#virtual = subject.world === null ? virtual : null;
+    this.#ports = subject.world ?? portsOf(virtual);
   }
 
   /** Opens the store, or opens it again, with limits beside the defaults. */
@@ -204,7 +205,11 @@ export class ConformanceWorld {
   }
 
   /** Removes an entry. */
-  unset(key: string, options: ChannelOptions = STATE, more: { expect?: number; onlyBy?: string } = {}): Promise<ApplyResult> {
+  unset(
+    key: string,
+    options: ChannelOptions = STATE,
+    more: { expect?: number; onlyBy?: string } = {},
+  ): Promise<ApplyResult> {
     const { expect = null, onlyBy = null } = more;
     return this.apply(ROOM, options, { op: "remove", key, expect, onlyBy });
   }
@@ -215,7 +220,12 @@ export class ConformanceWorld {
   }
 
   /** Reads the page after a position. */
-  read(after: Position, options: ChannelOptions = LOG, bounds: PageBounds = WIDE, channel: string = ROOM): Promise<Page> {
+  read(
+    after: Position,
+    options: ChannelOptions = LOG,
+    bounds: PageBounds = WIDE,
+    channel: string = ROOM,
+  ): Promise<Page> {
     return asked((done) => this.backplane.channels.read({ channel, options, after, bounds }, done));
   }
 
@@ -249,20 +259,21 @@ export class ConformanceWorld {
     const start = await this.read("nowhere");
     return JSON.stringify([start, await this.history(1_000)]);
   }
+}
 
-  /** Methods of a class that reads no fields of its own may be called without it, as ports are. */
-  portsOf(world: VirtualWorld | null): Ports {
-    if (world === null) throw new Error("Expected a world.");
-    return {
-      monotonicMs: () => world.monotonicMs(),
-      wallMs: () => world.wallMs(),
-      after: (delayMs, callback) => world.after(delayMs, callback),
-      endOfTick: (callback) => setImmediate(callback),
-      random: () => world.random(),
-      id: () => world.id(),
-      hash: (data) => world.hash(data),
-    };
-  }
+/** Ticks end by themselves: a store works outside of a virtual world. */
+function portsOf(world: VirtualWorld): Ports {
+  return {
+    monotonicMs: () => world.monotonicMs(),
+    wallMs: () => world.wallMs(),
+    after: (delayMs, callback) => world.after(delayMs, callback),
+    endOfTick: (callback) => {
+      setImmediate(callback);
+    },
+    random: () => world.random(),
+    id: () => world.id(),
+    hash: (data) => world.hash(data),
+  };
 }
 
 /** The result if it is a success; throws what went wrong. */

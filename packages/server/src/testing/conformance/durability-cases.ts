@@ -55,7 +55,10 @@ export const durabilityCases: readonly ConformanceCase[] = [
       const resend = { epoch, at: first.at };
       const again = succeeded(await world.publish({ id: "p1", idempotency: { ...idempotency, resend } }));
       deepEqual([again.pos, again.at, again.duplicate], [first.pos, first.at, true]);
-      equal(failed(await world.publish({ id: "p1", idempotency: { ...idempotency, fingerprint: "g" } })).code, "id_reused");
+      equal(
+        failed(await world.publish({ id: "p1", idempotency: { ...idempotency, fingerprint: "g" } })).code,
+        "id_reused",
+      );
       await world.pass(9_000);
       const late = await world.publish({ id: "p9", idempotency: { ...idempotency, resend } });
       equal(failed(late).code, "epoch_changed");
@@ -137,10 +140,19 @@ export const durabilityCases: readonly ConformanceCase[] = [
       await world.open();
       await world.subscribe(options);
       await world.until(() => world.delivered(ROOM).length > 0, "the end of an entry");
-      deepEqual((await world.snapshot(options)).records.map(({ key }) => key), ["b"]);
+      deepEqual(
+        (await world.snapshot(options)).records.map(({ key }) => key),
+        ["b"],
+      );
       const { records, gap } = await world.read(pos, options);
       equal(gap, null);
-      deepEqual(records.map((record) => [record.kind, "key" in record && record.key]), [["entry", "b"], ["removal", "a"]]);
+      deepEqual(
+        records.map((record) => [record.kind, "key" in record && record.key]),
+        [
+          ["entry", "b"],
+          ["removal", "a"],
+        ],
+      );
       await world.until(() => world.delivered(ROOM).length > 1, "the end of the other");
       deepEqual((await world.snapshot(options)).records, []);
     },
@@ -150,7 +162,10 @@ export const durabilityCases: readonly ConformanceCase[] = [
     needs: ["lasts"],
     async run(world) {
       await world.open({ graceMs: 3_000 });
-      const owner = (instance: string): { readonly user: string; readonly instance: string } => ({ user: "u", instance });
+      const owner = (instance: string): { readonly user: string; readonly instance: string } => ({
+        user: "u",
+        instance,
+      });
       await world.set({ key: "gone", owner: owner("i_1"), holder: "s_1" }, OWNED);
       await world.set({ key: "back", owner: owner("i_2"), holder: "s_2" }, OWNED);
       await world.set({ key: "nobody's" }, OWNED);
@@ -158,13 +173,19 @@ export const durabilityCases: readonly ConformanceCase[] = [
       await world.open({ graceMs: 3_000 });
       await world.subscribe(OWNED);
       await world.pass(1_000);
-      deepEqual((await world.snapshot(OWNED)).records.map(({ key }) => key), ["gone", "back", "nobody's"]);
+      deepEqual(
+        (await world.snapshot(OWNED)).records.map(({ key }) => key),
+        ["gone", "back", "nobody's"],
+      );
       const again = succeeded(await world.set({ key: "back", owner: owner("i_2"), holder: "s_3" }, OWNED));
       equal(again.version, 2, "coming back is no change");
       await world.set({ key: "new", owner: owner("i_4"), holder: "s_4" }, OWNED);
       await world.pass(2_500);
       await world.until(() => world.delivered(ROOM).length >= 2, "the end of what nobody came back for");
-      deepEqual((await world.snapshot(OWNED)).records.map(({ key }) => key), ["back", "nobody's", "new"]);
+      deepEqual(
+        (await world.snapshot(OWNED)).records.map(({ key }) => key),
+        ["back", "nobody's", "new"],
+      );
     },
   },
   {

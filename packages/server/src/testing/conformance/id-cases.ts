@@ -4,7 +4,10 @@ import type { ConformanceCase } from "./conformance.ts";
 import { failed, LOG, ROOM, succeeded, type Publish } from "./conformance-world.ts";
 
 /** A publish of a client, that can be told from others of the same id. */
-function once(id: string, more: { readonly scope?: string; readonly data?: string; readonly resend?: { epoch: string; at: number } } = {}): Publish {
+function once(
+  id: string,
+  more: { readonly scope?: string; readonly data?: string; readonly resend?: { epoch: string; at: number } } = {},
+): Publish {
   const { scope = "i:i_1", data = '"data"', resend = null } = more;
   return { id, data, idempotency: { scope, fingerprint: `hash of ${data}`, resend } };
 }
@@ -37,11 +40,17 @@ export const idCases: readonly ConformanceCase[] = [
     async run(world) {
       await world.open();
       const sent = [once("p1"), once("p2"), once("p1")].map((more) => world.request(more));
-      const [[first, , third], [fourth]] = await Promise.all([world.append(sent), world.append([world.request(once("p1"))])]);
+      const [[first, , third], [fourth]] = await Promise.all([
+        world.append(sent),
+        world.append([world.request(once("p1"))]),
+      ]);
       if (first === undefined || third === undefined || fourth === undefined) throw new Error("Expected results.");
       deepEqual(place(third), place(first));
       deepEqual(place(fourth), place(first));
-      deepEqual([first, third, fourth].map((result) => succeeded(result).duplicate), [false, true, true]);
+      deepEqual(
+        [first, third, fourth].map((result) => succeeded(result).duplicate),
+        [false, true, true],
+      );
       equal((await world.history(10)).records.length, 2);
     },
   },
@@ -91,7 +100,10 @@ export const idCases: readonly ConformanceCase[] = [
       notEqual(second.pos, first.pos);
       succeeded(await world.publish({ data: '"edited"', options, amend: { target: "p1", onlyBy: null } }));
       const { records } = await world.history(10, null, options);
-      deepEqual(records.map(({ data }) => data), ['"edited"']);
+      deepEqual(
+        records.map(({ data }) => data),
+        ['"edited"'],
+      );
     },
   },
   {

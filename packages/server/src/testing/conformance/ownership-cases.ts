@@ -45,7 +45,16 @@ export const ownershipCases: readonly ConformanceCase[] = [
       succeeded(await release(world, "i_1", "s_1"));
       deepEqual(await keys(world), ["b", "d", "e"]);
       const delivered = await world.deliveredCount(ROOM, 7);
-      deepEqual(delivered.slice(5).map((record) => [record.kind, "key" in record && record.key]).sort(), [["removal", "a"], ["removal", "c"]]);
+      deepEqual(
+        delivered
+          .slice(5)
+          .map((record) => [record.kind, "key" in record && record.key])
+          .sort(),
+        [
+          ["removal", "a"],
+          ["removal", "c"],
+        ],
+      );
       const { pos } = succeeded(await release(world, "i_1", "s_1"));
       equal(pos, await world.subscribe(OWNED), "a release of nothing changes nothing");
     },
@@ -71,7 +80,10 @@ export const ownershipCases: readonly ConformanceCase[] = [
     name: "a release right behind a set ends what was set",
     async run(world) {
       await world.open();
-      const [set, released] = await Promise.all([world.set(own("a", "i_1", "s_1"), OWNED), release(world, "i_1", "s_1")]);
+      const [set, released] = await Promise.all([
+        world.set(own("a", "i_1", "s_1"), OWNED),
+        release(world, "i_1", "s_1"),
+      ]);
       succeeded(set);
       succeeded(released);
       deepEqual(await keys(world), []);

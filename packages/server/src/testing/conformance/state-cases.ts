@@ -25,7 +25,12 @@ export const stateCases: readonly ConformanceCase[] = [
       ];
       deepEqual(versions, [1, 2, 3, 4]);
       const delivered = await world.deliveredCount(ROOM, 4);
-      deepEqual(summary(delivered), [["a", 1, '"1"'], ["b", 2, '"2"'], ["a", 3, '"3"'], ["b", 4, "removed"]]);
+      deepEqual(summary(delivered), [
+        ["a", 1, '"1"'],
+        ["b", 2, '"2"'],
+        ["a", 3, '"3"'],
+        ["b", 4, "removed"],
+      ]);
       equal(world.deliveries[0]?.prev, start);
       const snapshot = await world.snapshot();
       deepEqual(summary(snapshot.records), [["a", 3, '"3"']]);
@@ -39,7 +44,14 @@ export const stateCases: readonly ConformanceCase[] = [
       await world.open();
       for (const key of ["c", "a", "b", "c"]) void world.set({ key, data: `"${key}"` });
       const { records } = await world.snapshot();
-      deepEqual(records.map(({ key, version }) => [key, version]), [["a", 2], ["b", 3], ["c", 4]]);
+      deepEqual(
+        records.map(({ key, version }) => [key, version]),
+        [
+          ["a", 2],
+          ["b", 3],
+          ["c", 4],
+        ],
+      );
     },
   },
   {
@@ -78,7 +90,9 @@ export const stateCases: readonly ConformanceCase[] = [
     name: "of changes with the same expectation exactly one is made",
     async run(world) {
       await world.open();
-      const results = await Promise.all(Array.from({ length: 20 }, (_, index) => world.set({ key: "a", data: `"${index}"`, expect: 0 })));
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => world.set({ key: "a", data: `"${index}"`, expect: 0 })),
+      );
       equal(results.filter(({ ok: isMade }) => isMade).length, 1);
     },
   },
@@ -106,10 +120,16 @@ export const stateCases: readonly ConformanceCase[] = [
       const top = succeeded(await world.set({ key: "e" })).pos;
       const whole = await world.read(start, STATE, WIDE);
       deepEqual([whole.gap, whole.atTop, whole.pos], [null, true, top]);
-      deepEqual(summary(whole.records), [["a", 5, '"a"'], ["b", 6, '"b"'], ["d", 7, '"d"'], ["c", 8, "removed"], ["e", 9, '"e"']]);
+      deepEqual(summary(whole.records), [
+        ["a", 5, '"a"'],
+        ["b", 6, '"b"'],
+        ["d", 7, '"d"'],
+        ["c", 8, "removed"],
+        ["e", 9, '"e"'],
+      ]);
       const read: ChannelRecord[] = [];
       let at = start;
-      for (let isAtTop = false; !isAtTop; ) {
+      for (let isAtTop = false; !isAtTop;) {
         const page = await world.read(at, STATE, { items: 2, bytes: 1e6 });
         equal(page.gap, null);
         equal(page.prev, at);
@@ -148,7 +168,10 @@ export const stateCases: readonly ConformanceCase[] = [
       const page = await world.read(pos, STATE);
       deepEqual(summary(page.records), [["a", 3, '"again"']]);
       for (const key of ["b", "c", "d", "e"]) await world.set({ key });
-      deepEqual((await world.snapshot()).records.map(({ key }) => key), ["a", "b", "c", "d", "e"]);
+      deepEqual(
+        (await world.snapshot()).records.map(({ key }) => key),
+        ["a", "b", "c", "d", "e"],
+      );
     },
   },
   {
@@ -175,9 +198,15 @@ export const stateCases: readonly ConformanceCase[] = [
       await world.pass(500);
       await world.deliveredCount(ROOM, 4);
       deepEqual(summary(world.delivered(ROOM)).at(-1), ["a", 4, "removed"]);
-      deepEqual((await world.snapshot(options)).records.map(({ key }) => key), ["b", "c"]);
+      deepEqual(
+        (await world.snapshot(options)).records.map(({ key }) => key),
+        ["b", "c"],
+      );
       const delivered = await world.deliveredCount(ROOM, 6);
-      deepEqual(delivered.slice(4).map(({ kind }) => kind), ["removal", "removal"]);
+      deepEqual(
+        delivered.slice(4).map(({ kind }) => kind),
+        ["removal", "removal"],
+      );
       deepEqual((await world.snapshot(options)).records, []);
       for (const [index, { prev }] of world.deliveries.entries())
         if (index > 0) equal(prev, world.deliveries[index - 1]?.pos);
@@ -194,7 +223,10 @@ export const stateCases: readonly ConformanceCase[] = [
         await world.pass(600);
         succeeded(await world.set({ key: "a", data: `"${count}"` }, options));
       }
-      deepEqual((await world.snapshot(options)).records.map(({ key }) => key), ["a"]);
+      deepEqual(
+        (await world.snapshot(options)).records.map(({ key }) => key),
+        ["a"],
+      );
       await world.until(() => world.delivered(ROOM).at(-1)?.kind === "removal", "the end of the entry");
     },
   },
@@ -207,7 +239,10 @@ export const stateCases: readonly ConformanceCase[] = [
       notEqual((await world.read(pos, STATE)).gap, null);
       deepEqual(await world.snapshot(), { pos: top, records: [] });
       equal(succeeded(await world.set({ key: "b", expect: 0 })).version, 1);
-      deepEqual((await world.snapshot()).records.map(({ key }) => key), ["b"]);
+      deepEqual(
+        (await world.snapshot()).records.map(({ key }) => key),
+        ["b"],
+      );
     },
   },
 ];

@@ -2,7 +2,10 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import type { ConformanceCase } from "./conformance.ts";
 import { failed, succeeded, type ConformanceWorld } from "./conformance-world.ts";
 
-async function revocation(world: ConformanceWorld, user: string): Promise<{ readonly revokedAt: number; readonly now: number }> {
+async function revocation(
+  world: ConformanceWorld,
+  user: string,
+): Promise<{ readonly revokedAt: number; readonly now: number }> {
   const { tickets } = world.backplane;
   return new Promise((resolve, reject) => {
     tickets.revokedAt(user, (answer) => (answer.ok ? resolve(answer.value) : reject(new Error(answer.message))));
@@ -28,7 +31,10 @@ export const ticketCases: readonly ConformanceCase[] = [
       for (let round = 0; round < 5; round++) {
         succeeded(await world.put(`k${round}`, "v"));
         const taken = await Promise.all(Array.from({ length: 100 }, () => world.take(`k${round}`)));
-        deepEqual(taken.filter((value) => value !== null), ["v"]);
+        deepEqual(
+          taken.filter((value) => value !== null),
+          ["v"],
+        );
       }
     },
   },
@@ -80,7 +86,9 @@ export const ticketCases: readonly ConformanceCase[] = [
       ok(Math.abs(before.now - world.now) < 5_000);
       await world.pass(10);
       await new Promise<void>((resolve, reject) => {
-        world.backplane.tickets.revoke("ada", 60_000, (answer) => (answer.ok ? resolve() : reject(new Error(answer.message))));
+        world.backplane.tickets.revoke("ada", 60_000, (answer) =>
+          answer.ok ? resolve() : reject(new Error(answer.message)),
+        );
       });
       const after = await revocation(world, "ada");
       ok(after.revokedAt > before.now && after.revokedAt <= after.now);

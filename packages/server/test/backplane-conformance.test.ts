@@ -1,0 +1,31 @@
+import { memory, type BackplaneContext, type OpenBackplane } from "@carillon/server";
+import { conformanceTests, type ConformanceSubject } from "@carillon/server/testing";
+import { describe, expect, test } from "vitest";
+
+function open(context: BackplaneContext): Promise<OpenBackplane> {
+  return new Promise((resolve, reject) => {
+    memory().open(context, (opened) => (opened instanceof Error ? reject(opened) : resolve(opened)));
+  });
+}
+
+const subject: ConformanceSubject = {
+  name: "memory",
+  world: null,
+  lasts: "The memory backplane keeps nothing beyond its process.",
+  copies: "There is no copy of the memory of a process.",
+  create: () => Promise.resolve({ open, dispose: () => Promise.resolve() }),
+};
+
+const tests = conformanceTests(subject);
+
+describe("the memory backplane", () => {
+  for (const { name, run } of tests.filter(({ skip }) => skip === null)) {
+    // oxlint-disable-next-line vitest/expect-expect -- The cases bring their own assertions, for any test runner.
+    test(name, run);
+  }
+
+  test("is held to everything but what must outlive its process", () => {
+    expect(new Set(tests.map(({ skip }) => skip))).toEqual(new Set([null, subject.lasts]));
+    expect(tests.filter(({ skip }) => skip === null).length).toBeGreaterThan(60);
+  });
+});
