@@ -105,6 +105,11 @@ const LAYERS = [
   },
 
   {
+    path: "packages/lmdb/src",
+    packages: [PROTOCOL, "@carillon/server", "lmdb", "node:"],
+  },
+
+  {
     path: "packages/carillon/src",
     packages: [PROTOCOL, "@carillon/server", "@carillon/client", "valibot", "node:"],
   },

@@ -74,9 +74,10 @@ test.each(blocks.filter(({ language }) => language === "ts"))(
       "--types",
       "node",
     ];
-    await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "pasted.ts"], {
+    const compiled = run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "pasted.ts"], {
       cwd: folder,
     });
+    await expect(compiled).resolves.toMatchObject({ stdout: "" });
   },
 );
 

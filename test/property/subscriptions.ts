@@ -118,7 +118,11 @@ export class Subscriptions {
     });
   }
 
-  #begin(view: View, asked: string | null, { pos, live }: { readonly pos: string | null; readonly live: boolean }): void {
+  #begin(
+    view: View,
+    asked: string | null,
+    { pos, live }: { readonly pos: string | null; readonly live: boolean },
+  ): void {
     this.#host.judge.started(this.#host.name, view, asked, pos);
     view.status = "subscribed";
     view.position = pos;
@@ -165,7 +169,10 @@ export class Subscriptions {
       view.position = null;
       view.entries.clear();
     }
-    demand(prev === view.position, () => `P1, ${this.#host.name}: ${channel} goes on at ${prev}, not at ${view.position}`);
+    demand(
+      prev === view.position,
+      () => `P1, ${this.#host.name}: ${channel} goes on at ${prev}, not at ${view.position}`,
+    );
     const values = shownOf(items, body);
     this.#host.judge.items(this.#host.name, view, push, values);
     items.forEach((item, index) => {
@@ -180,7 +187,10 @@ export class Subscriptions {
 
   #gap(view: View, push: GapPush): void {
     const { channel, from, to } = push;
-    demand(from === view.position, () => `P4, ${this.#host.name}: a gap of ${channel} from ${from}, not ${view.position}`);
+    demand(
+      from === view.position,
+      () => `P4, ${this.#host.name}: a gap of ${channel} from ${from}, not ${view.position}`,
+    );
     this.#host.judge.gap(this.#host.name, view, push);
     view.payloads.clear();
     view.position = to;

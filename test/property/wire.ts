@@ -19,7 +19,9 @@ const NO_BYTES = new Uint8Array(0);
 /** Reads the messages of a frame, as PROTOCOL.md, section 1, has them. */
 export function decodeFrame(frame: Extract<Received, { type: "text" | "binary" }>): WireMessage[] {
   if (frame.type === "binary") return decodeRecords(frame.payload);
-  return frame.payload.split("\n").map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), body: NO_BYTES }));
+  return frame.payload
+    .split("\n")
+    .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), body: NO_BYTES }));
 }
 
 /** Writes a command: a text frame, or a binary one if its `bytes` are bytes. */
@@ -59,7 +61,7 @@ export function showBytes(bytes: Uint8Array): Shown {
 function decodeRecords(frame: Uint8Array): WireMessage[] {
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   const messages: WireMessage[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const headEnd = offset + 4 + bytes.readUInt32BE(offset);
     const bodyEnd = headEnd + 4 + bytes.readUInt32BE(headEnd);
     const head = JSON.parse(bytes.toString("utf8", offset + 4, headEnd)) as Record<string, unknown>;

@@ -51,7 +51,7 @@ export function applicationHooks<C extends Contract, U extends UserSchema>(conte
 }
 
 /** Checks a value against a target's schema and makes a payload of what the schema puts out. */
-export function validatePayload(
+function validatePayload(
   context: Deadline,
   target: Target,
   value: unknown,

@@ -18,8 +18,18 @@ beforeEach(() => {
 
 function request(id: string, channel = "chat:a"): AppendRequest {
   return {
-    ...{ channel, options: LOG, id, data: null, publisher: null, amend: null, tags: null, meta: null },
-    ...{ expiresInMs: 0, version: 1, idempotency: null, done: () => {} },
+    channel,
+    options: LOG,
+    id,
+    data: null,
+    publisher: null,
+    amend: null,
+    tags: null,
+    meta: null,
+    expiresInMs: 0,
+    version: 1,
+    idempotency: null,
+    done: () => {},
   };
 }
 

@@ -96,7 +96,8 @@ test("a connect hook subscribes each new session", async () => {
   const peer = await server.enter("ada");
   await peer.next((message) => message["push"] === "subscribed" && message["channel"] === "board:a");
   await server.carillon.publish(CHAT, { text: "welcome" });
-  await peer.next((message) => message["push"] === "items" && message["channel"] === CHAT);
+  const push = await peer.next((message) => message["push"] === "items" && message["channel"] === CHAT);
+  expect(push).toMatchObject({ items: [{ data: { text: "welcome" } }] });
 });
 
 test("the application disconnects a user and lists who is connected", async () => {

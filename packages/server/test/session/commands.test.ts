@@ -4,7 +4,10 @@ import { startServer } from "../support.ts";
 
 const CHAT = "chat:lobby";
 const publish = (publication: string, text: string, more: object = {}): Record<string, unknown> => ({
-  ...{ cmd: "publish", channel: CHAT, publication, data: { text } },
+  cmd: "publish",
+  channel: CHAT,
+  publication,
+  data: { text },
   ...more,
 });
 
@@ -166,7 +169,8 @@ test("an entry with a TTL ends by itself", async () => {
   const peer = await server.enter();
   await peer.ok({ cmd: "subscribe", channel: "typing:a" });
   await peer.ok({ cmd: "set", channel: "typing:a", data: { name: "Ada" } });
-  await peer.next((message) => JSON.stringify(message).includes('"removed":true'));
+  const ended = await peer.next((message) => JSON.stringify(message).includes('"removed":true'));
+  expect(ended).toMatchObject({ push: "items", items: [{ removed: true }] });
 });
 
 test("a call is validated on the way in and answered with its output", async () => {
