@@ -146,12 +146,16 @@ class Subject {
   readonly kind: string;
   readonly publishers: Publisher[] = [];
   readonly #process: ChildProcess;
-  readonly #answers: ((answer: unknown) => void)[] = [];
+  readonly #answers: unknown[] = [];
+  #onAnswer: () => void = () => {};
 
   constructor(kind: string, path: string) {
     this.kind = kind;
     this.#process = fork(fileURLToPath(import.meta.url), ["serve", kind, path], { execArgv: process.execArgv });
-    this.#process.on("message", (answer) => this.#answers.shift()?.(answer));
+    this.#process.on("message", (answer) => {
+      this.#answers.push(answer);
+      this.#onAnswer();
+    });
   }
 
   async start(): Promise<void> {
@@ -185,8 +189,13 @@ class Subject {
     this.#process.disconnect();
   }
 
-  #answer(): Promise<unknown> {
-    return new Promise((resolve) => this.#answers.push(resolve));
+  async #answer(): Promise<unknown> {
+    if (this.#answers.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#onAnswer = resolve;
+      });
+    }
+    return this.#answers.shift();
   }
 }
 

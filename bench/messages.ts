@@ -36,7 +36,7 @@ export interface LoadReport {
 }
 
 /** Bytes of one message. */
-export const MESSAGE_BYTES = Number(process.env["MB"] ?? 100);
+export const MESSAGE_BYTES = 100;
 /** Stands once in each message, and nowhere else on the wire: that is how messages are counted. */
 export const MARK = "|";
 

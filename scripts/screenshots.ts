@@ -11,7 +11,7 @@ import { ServerProcess } from "../test/support/server-process.ts";
 import { findChromium } from "./chromium.mjs";
 
 const FOLDER = fileURLToPath(new URL("../docs/screenshots/", import.meta.url));
-const CLOCK = new URL("../test/support/shifted-clock.mjs", import.meta.url).href;
+const CLOCK = new URL("./shifted-clock.mjs", import.meta.url).href;
 const SIZES = [
   { width: 390, height: 844 },
   { width: 1440, height: 900 },
@@ -49,13 +49,11 @@ await grace.client.channel("chat:lobby").presence.enter({ name: "Grace" });
 const user = await userOf(grace, "Ada");
 const asked = "Sorry, that was me: I restarted the server 😅";
 await grace.say("lobby", asked);
-await grace.client
-  .channel("chat:lobby")
-  .publish({
-    name: "Grace",
-    text: "@Ada, do you have the key?\nThe big one, with the red ribbon.",
-    mentions: [{ user, name: "Ada" }],
-  });
+await grace.client.channel("chat:lobby").publish({
+  name: "Grace",
+  text: "@Ada, do you have the key?\nThe big one, with the red ribbon.",
+  mentions: [{ user, name: "Ada" }],
+});
 await settled(ada.page);
 await react(ada.page, asked, ["React with 😂", "React with ❤️"]);
 await ada.page.locator(".message", { hasText: "do you have the key?" }).hover();

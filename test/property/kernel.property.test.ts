@@ -21,7 +21,7 @@ function run(scenario: Scenario, faults: readonly Fault[]): Seen {
 }
 
 /** What a person needs to see, and a machine to play it again. */
-function report({ seed, numRuns, numShrinks, counterexample, errorInstance }: fc.RunDetailsCommon<[Scenario]>): string {
+function report({ seed, numRuns, numShrinks, counterexample, errorInstance }: fc.RunDetails<[Scenario]>): string {
   const [scenario] = counterexample ?? [];
   const again = scenario === undefined ? "" : `\n  ${tell(scenario)}\n${JSON.stringify(scenario)}`;
   return `CARILLON_SEED=${seed}, run ${numRuns}, shrunk ${numShrinks} times: ${String(errorInstance)}${again}`;
@@ -37,7 +37,8 @@ describe("The kernel", () => {
       lengths.push(scenario.steps.length);
       for (const key of Object.keys(counts) as (keyof Seen)[]) if (seen[key]) counts[key]++;
     });
-    const details = fc.check(property, { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: SHRINK_MS });
+    const limit = fc.interruptAfterTimeLimit(SHRINK_MS) as fc.Plugin<[Scenario]>;
+    const details = fc.check(property, { seed: SEED, numRuns: RUNS, plugins: [limit] });
     if (details.failed) throw new Error(report(details), { cause: details.errorInstance });
 
     const median = lengths.sort((one, other) => one - other)[lengths.length >> 1] ?? 0;

@@ -124,12 +124,11 @@ export class LogOracle {
     const item = this.#item(log, request, key, result.at);
     const before = log.chain.at(-1) ?? null;
     const known = this.#places.get(result.pos);
-    // After a rollback the same publication at the same moment makes the same place again: it is the same.
-    demand(
-      known === undefined || (known.before === before && known.item?.id === id),
-      () => `P5: a place in ${channel} was given twice`,
-    );
-    const place: Place = { pos: result.pos, before, depth: log.chain.length, life: log.life, item, isTrimmed: false };
+    // After a rollback the same publication in the same millisecond makes the same place again: it is the same.
+    const isSame = known === undefined || (known.before === before && known.item?.id === id);
+    demand(isSame, () => `P5: a place in ${channel} was given twice`);
+    const fresh = { pos: result.pos, before, depth: log.chain.length, life: log.life, item, isTrimmed: false };
+    const place: Place = known ?? fresh;
     this.#places.set(result.pos, place);
     log.chain.push(place);
     if (key !== null) this.#accepted.set(key, [...earlier, place]);

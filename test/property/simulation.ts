@@ -26,9 +26,14 @@ const ROUNDS_MAX = 2_000;
 /** Clients go on reading while time passes, at least this often. */
 const STEP_MS = 2_500;
 const EVERYTHING = {
-  ...{ subscribe: true, publish: true, history: true, presence: true, enter: true },
-  ...({ amend: "own", set: "own" } as const),
-};
+  subscribe: true,
+  publish: true,
+  history: true,
+  presence: true,
+  enter: true,
+  amend: "own",
+  set: "own",
+} as const;
 
 /**
  * One world with a node, its store and some clients, and the judges of what they are told. The commands of a scenario
@@ -161,8 +166,18 @@ export class Simulation implements Judge {
   publish(channel: string, id: string): void {
     const options = this.options(channel);
     this.kernel.node.append({
-      ...{ channel, options, id, data: JSON.stringify(id), publisher: null, amend: null, tags: null, meta: null },
-      ...{ idempotency: null, expiresInMs: 0, version: 1, done: () => {} },
+      channel,
+      options,
+      id,
+      data: JSON.stringify(id),
+      publisher: null,
+      amend: null,
+      tags: null,
+      meta: null,
+      idempotency: null,
+      expiresInMs: 0,
+      version: 1,
+      done: () => {},
     });
   }
 
@@ -250,7 +265,11 @@ export class Simulation implements Judge {
       if (session !== undefined && this.#delivering !== null) this.#book.opened(session.id, instance, this.#delivering);
     };
     const kernel = createKernel({
-      ...{ world, contract: CONTRACT, limits: limitsOf(this.#setting), faults, hooks: { authorize, connected } },
+      world,
+      contract: CONTRACT,
+      limits: limitsOf(this.#setting),
+      faults,
+      hooks: { authorize, connected },
       openChannels: (context) => {
         this.#store = new FickleChannels(context, {
           delayMs: isStoreLate ? delayMs : null,

@@ -70,10 +70,10 @@ function itemsOf(pushes: readonly Push[]): NonNullable<Push["items"]>[number][] 
 }
 
 /** Publishes as fast as it can, a hundred in a tick, and lets somebody read in between. */
-function load(readers: readonly MemoryConnection[], publish: (index: number) => void, count: number): Push[][] {
+function load(readers: readonly MemoryConnection[], act: (index: number) => void, count: number): Push[][] {
   const seen = readers.map((): Push[] => []);
   for (let index = 0; index < count; index++) {
-    publish(index);
+    act(index);
     if (index % 100 !== 99) continue;
     world.advance(10);
     readers.forEach((reader, place) => seen[place]?.push(...read(reader)));
@@ -85,22 +85,18 @@ function publish(index: number): void {
   const target = kernel.node.target("news:a");
   if (target === null) return;
   kernel.node.append({
-    ...{
-      channel: "news:a",
-      options: target.options,
-      id: `p${index}`,
-      data: JSON.stringify(`${index} ${"x".repeat(150)}`),
-    },
-    ...{
-      publisher: null,
-      amend: null,
-      tags: null,
-      meta: null,
-      idempotency: null,
-      expiresInMs: 0,
-      version: 1,
-      done: () => {},
-    },
+    channel: "news:a",
+    options: target.options,
+    id: `p${index}`,
+    data: JSON.stringify(`${index} ${"x".repeat(150)}`),
+    publisher: null,
+    amend: null,
+    tags: null,
+    meta: null,
+    idempotency: null,
+    expiresInMs: 0,
+    version: 1,
+    done: () => {},
   });
 }
 
@@ -109,7 +105,9 @@ function set(index: number): void {
   if (target === null) return;
   const change = { op: "set", key: `k${index % KEYS}`, data: JSON.stringify(`${index} ${"x".repeat(150)}`) } as const;
   kernel.node.apply({
-    ...{ channel: "map:a", options: target.options, done: () => {} },
+    channel: "map:a",
+    options: target.options,
+    done: () => {},
     change: { ...change, expect: null, owner: null, holder: null, ownOnly: false },
   });
 }

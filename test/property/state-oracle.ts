@@ -80,12 +80,9 @@ export class StateOracle {
   checkView(who: string, channel: string, seen: ReadonlyMap<string, ShownEntry>): void {
     const state = this.#state(channel);
     this.#expire(state);
-    const truth = [...state.entries].map(([key, entry]) => [key, show(entry)]).sort();
-    const shown = [...seen].map(([key, entry]) => [key, show(entry)]).sort();
-    demand(
-      JSON.stringify(truth) === JSON.stringify(shown),
-      () => `${who}: ${channel} is ${JSON.stringify(shown)}, not ${JSON.stringify(truth)}`,
-    );
+    const truth = show(state.entries);
+    const shown = show(seen);
+    demand(truth === shown, () => `${who}: ${channel} is ${shown}, not ${truth}`);
   }
 
   /** No entry outlives its session by more than the grace, and none at all outlives a clean leave. */
@@ -192,8 +189,13 @@ export class StateOracle {
   }
 }
 
-function show({ version, value, owner }: ShownEntry): unknown {
-  return [version, value, owner?.instance ?? null, owner?.user ?? null];
+/** Entries as text, whatever order they came in. */
+function show(entries: ReadonlyMap<string, ShownEntry>): string {
+  const texts = Array.from(
+    entries,
+    ([key, { version, value, owner }]) => `${key}@${version}=${value} ${owner?.instance}`,
+  );
+  return texts.sort((one, other) => (one < other ? -1 : 1)).join(", ");
 }
 
 function describe(change: Change): string {

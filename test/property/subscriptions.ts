@@ -160,7 +160,7 @@ export class Subscriptions {
     const view = this.#views.get(String(channel));
     const isOpen = view?.status === "subscribed" || view?.status === "unsubscribing";
     demand(isOpen, () => `P1, ${this.#host.name}: a push of ${String(channel)}, which is ${view?.status}`);
-    return view as View;
+    return view;
   }
 
   #items(view: View, push: ItemsPush, body: Uint8Array): void {

@@ -40,7 +40,7 @@ export class ChatSpeaker {
       const texts = Array.from({ length: Math.min(IN_FLIGHT_MAX, count - ids.length) }, (_, index) =>
         textOf(ids.length + index),
       );
-      // oxlint-disable-next-line no-await-in-loop -- The next batch goes when the one before is stored.
+      // The next batch goes when the one before is stored.
       ids.push(...(await Promise.all(texts.map((text) => this.say(room, text)))));
     }
     return ids;

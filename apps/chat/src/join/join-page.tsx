@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { useId, useRef, useState, type ReactNode, type RefObject } from "react";
 import { useStateChannel } from "../session/hooks.ts";
 import { NAME_MAX, nameProblem, profile, takeName, useProfile } from "../session/profile.ts";
 import { LOBBY, navigate, roomPath } from "../session/route.ts";
@@ -11,7 +11,6 @@ const ROOMS_SHOWN = 12;
 
 /** The way in: a name, the rooms with those who are there now, and a room of one's own. */
 export function JoinPage(): ReactNode {
-  const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const known = useProfile();
   const [name, setName] = useState(known?.isChosen === true ? known.name : "");
@@ -31,10 +30,6 @@ export function JoinPage(): ReactNode {
     if (name.trim() !== profile.get()?.name) takeName(name);
     navigate(roomPath(room));
   };
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    enter(LOBBY);
-  };
   return (
     <main className="join">
       <div className="join-card">
@@ -45,36 +40,16 @@ export function JoinPage(): ReactNode {
           </h1>
           <p className="lead">Rooms to talk in. No account needed.</p>
         </header>
-        <form className="join-new" onSubmit={submit} noValidate>
-          <div className="field">
-            <label htmlFor={id}>Your name</label>
-            <input
-              id={id}
-              ref={input}
-              className="input"
-              name="name"
-              value={name}
-              maxLength={NAME_MAX}
-              autoComplete="nickname"
-              autoCapitalize="words"
-              enterKeyHint="go"
-              placeholder="Ada"
-              autoFocus
-              aria-invalid={problem !== null}
-              aria-describedby={`${id}-problem`}
-              onChange={(event) => {
-                setName(event.target.value);
-                setProblem(null);
-              }}
-            />
-          </div>
-          <p id={`${id}-problem`} className="problem" role="alert">
-            {problem}
-          </p>
-          <button type="submit" className="button primary">
-            Enter the lobby
-          </button>
-        </form>
+        <NameForm
+          field={input}
+          name={name}
+          problem={problem}
+          onChange={(value) => {
+            setName(value);
+            setProblem(null);
+          }}
+          onSubmit={() => enter(LOBBY)}
+        />
         <section className="join-rooms" aria-label="Rooms">
           <h2>Rooms</h2>
           <ul className="join-rooms">
@@ -87,5 +62,52 @@ export function JoinPage(): ReactNode {
         <NewRoom onOpened={enter} />
       </div>
     </main>
+  );
+}
+
+function NameForm(props: {
+  readonly field: RefObject<HTMLInputElement | null>;
+  readonly name: string;
+  readonly problem: string | null;
+  readonly onChange: (name: string) => void;
+  readonly onSubmit: () => void;
+}): ReactNode {
+  const { field, name, problem, onChange, onSubmit } = props;
+  const id = useId();
+  return (
+    <form
+      className="join-new"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit();
+      }}
+    >
+      <div className="field">
+        <label htmlFor={id}>Your name</label>
+        <input
+          id={id}
+          ref={field}
+          className="input"
+          name="name"
+          value={name}
+          maxLength={NAME_MAX}
+          autoComplete="nickname"
+          autoCapitalize="words"
+          enterKeyHint="go"
+          placeholder="Ada"
+          autoFocus
+          aria-invalid={problem !== null}
+          aria-describedby={`${id}-problem`}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      </div>
+      <p id={`${id}-problem`} className="problem" role="alert">
+        {problem}
+      </p>
+      <button type="submit" className="button primary">
+        Enter the lobby
+      </button>
+    </form>
   );
 }

@@ -1,4 +1,4 @@
-import { useId, useState, type FormEvent, type ReactNode } from "react";
+import { useId, useState, type ReactNode } from "react";
 import { useCall } from "../session/hooks.ts";
 
 /** Most characters of a title, as the contract says. */
@@ -10,7 +10,7 @@ export function NewRoom({ onOpened }: { readonly onOpened: (room: string) => voi
   const [title, setTitle] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const { call, isPending } = useCall("room.create");
-  const submit = (event: FormEvent): void => {
+  const submit = (event: { preventDefault(): void }): void => {
     event.preventDefault();
     if (title.trim() === "") {
       setProblem("Please give the room a name.");

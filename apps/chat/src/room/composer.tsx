@@ -1,12 +1,11 @@
-import { useEffect, useImperativeHandle, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
+import { useState, type ReactNode, type Ref } from "react";
 import { displayName, excerptOf } from "../text/display-text.ts";
-import { lengthProblem } from "../text/length.ts";
-import { mentionsIn, type Mention } from "../text/mentions.ts";
+import type { Mention } from "../text/mentions.ts";
 import { Icon } from "../ui/icon.tsx";
 import { LazyEmojiPicker } from "./lazy-emoji-picker.tsx";
-import { draftOf, keepDraft } from "./drafts.ts";
-import { Suggestions, useMentionSuggestions } from "./mention-suggestions.tsx";
+import { Suggestions } from "./mention-suggestions.tsx";
 import type { WholeMessage } from "./message-actions.ts";
+import { useComposer } from "./use-composer.ts";
 
 /** What the room may ask of the composer. */
 export interface ComposerHandle {
@@ -32,47 +31,12 @@ export interface ComposerProps {
 
 /** Where messages are written. Enter sends, Shift and Enter break the line. */
 export function Composer(props: ComposerProps): ReactNode {
-  const { room, title, replyTo, onCancelReply } = props;
-  const [text, setText] = useState(() => draftOf(room));
+  const { title, replyTo, onCancelReply } = props;
+  const { field, text, problem, isSendable, mentions, change, send, insert, onKeyDown } = useComposer(props);
   const [isPicking, setIsPicking] = useState(false);
-  const field = useRef<HTMLTextAreaElement>(null);
-  const focus = (): void => field.current?.focus();
-  const mentions = useMentionSuggestions({ field, text, people: props.people, onChange: setText });
-  useImperativeHandle(props.ref, () => ({ focus }), []);
-  useEffect(() => keepDraft(room, text), [room, text]);
-  useEffect(() => {
-    if (replyTo !== null) focus();
-  }, [replyTo]);
-  useAutoHeight(field, text);
-  const problem = lengthProblem(text);
-  const isSendable = problem === null && text.trim() !== "";
-  const send = (): void => {
-    if (!isSendable) return;
-    props.onSend(text.trim(), mentionsIn(text, [...mentions.picked, ...props.people]));
-    setText("");
-    mentions.reset();
-    focus();
-  };
-  const pressed = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (event.nativeEvent.isComposing || mentions.onKeyDown(event)) return;
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      send();
-    } else if (event.key === "Escape" && replyTo !== null) onCancelReply();
-    else if (event.key === "ArrowUp" && text === "") {
-      event.preventDefault();
-      if (event.shiftKey) props.onEditLast();
-      else props.onEnterList();
-    }
-  };
-  const insert = (emoji: string): void => {
+  const pick = (emoji: string): void => {
     setIsPicking(false);
-    const { selectionStart = text.length, selectionEnd = text.length } = field.current ?? {};
-    setText(text.slice(0, selectionStart) + emoji + text.slice(selectionEnd));
-    requestAnimationFrame(() => {
-      focus();
-      field.current?.setSelectionRange(selectionStart + emoji.length, selectionStart + emoji.length);
-    });
+    insert(emoji);
   };
   return (
     <div className="composer">
@@ -92,12 +56,9 @@ export function Composer(props: ComposerProps): ReactNode {
           dir="auto"
           enterKeyHint="send"
           autoComplete="off"
-          onChange={(event) => {
-            setText(event.target.value);
-            if (event.target.value !== "") props.onTyping();
-          }}
+          onChange={(event) => change(event.target.value)}
           onSelect={mentions.onSelect}
-          onKeyDown={pressed}
+          onKeyDown={onKeyDown}
         />
         <button
           type="button"
@@ -115,7 +76,7 @@ export function Composer(props: ComposerProps): ReactNode {
       <div id="composer-note" role="status">
         {problem !== null && <p className="composer-note problem">{problem}</p>}
       </div>
-      {isPicking && <LazyEmojiPicker label="Insert emoji" onPick={insert} onClose={() => setIsPicking(false)} />}
+      {isPicking && <LazyEmojiPicker label="Insert emoji" onPick={pick} onClose={() => setIsPicking(false)} />}
     </div>
   );
 }
@@ -134,14 +95,4 @@ function ReplyBar({ item, onCancel }: { readonly item: WholeMessage; readonly on
       </button>
     </div>
   );
-}
-
-/** For browsers that do not size a field by its content themselves. */
-function useAutoHeight(field: { readonly current: HTMLTextAreaElement | null }, text: string): void {
-  useEffect(() => {
-    const element = field.current;
-    if (element === null || CSS.supports("field-sizing", "content")) return;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
-  }, [field, text]);
 }

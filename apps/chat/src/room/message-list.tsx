@@ -13,9 +13,10 @@ import { rowsOf, type ChatItem, type Row } from "../timeline/rows.ts";
 import { shownCount } from "../session/unread-counts.ts";
 import { Icon } from "../ui/icon.tsx";
 import { Beginning, DayRule, GapNote, Older, UnreadRule } from "./list-marks.tsx";
+import type { ListWindow } from "./list-window.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
-import { useListKeyboard } from "./use-list-keyboard.ts";
+import { useListKeyboard, type ListKeyboard } from "./use-list-keyboard.ts";
 import { useMessageWindow } from "./use-message-window.ts";
 
 /** A message that was looked for is marked for this long, in milliseconds. */
@@ -59,8 +60,8 @@ export interface MessageListProps {
 /** The messages of a room. */
 export function MessageList(props: MessageListProps): ReactNode {
   const { timeline, hasMore, isLoading, hasFailed, loadOlder, unreadSince, unreadCount, onEnd } = props;
-  const view = useMessageWindow({ list: timeline, loadOlder: hasMore && !isLoading && !hasFailed ? loadOlder : null });
-  const { range, isAtEnd, showRow, jumpToEnd } = view;
+  const view = useMessageWindow(timeline, hasMore && !isLoading && !hasFailed ? loadOlder : null);
+  const { range, isAtEnd, window } = view;
   const rows = useMemo(
     () => rowsOf(timeline, { start: range.start, end: range.end, unreadSince }),
     [timeline, range.start, range.end, unreadSince],
@@ -69,18 +70,22 @@ export function MessageList(props: MessageListProps): ReactNode {
   const show = useCallback(
     (key: string): boolean => {
       setFound(key);
-      return showRow(key);
+      return window.show(key);
     },
-    [showRow],
+    [window],
   );
   useEffect(() => {
     const timer = found === null ? undefined : setTimeout(() => setFound(null), FOUND_MS);
     return () => clearTimeout(timer);
   }, [found]);
   useEffect(() => onEnd(isAtEnd), [isAtEnd, onEnd]);
-  useOpenAtUnread(timeline, unreadSince, view.showRow);
-  const keyboard = useListKeyboard({ rows, view, actions: props.actions, onLeave: props.onLeave });
-  useImperativeHandle(props.ref, () => ({ jumpToEnd, show, focus: keyboard.focus }), [jumpToEnd, show, keyboard.focus]);
+  useOpenAtUnread(timeline, unreadSince, window);
+  const keyboard = useListKeyboard({ rows, window, actions: props.actions, onLeave: props.onLeave });
+  useImperativeHandle(
+    props.ref,
+    () => ({ show, jumpToEnd: () => window.jumpToEnd(), focus: (key) => window.focus(key) }),
+    [show, window],
+  );
   const isBeginning = range.start === 0 && !hasMore;
   return (
     <div className="list-area">
@@ -91,17 +96,17 @@ export function MessageList(props: MessageListProps): ReactNode {
         aria-live="off"
         aria-label={`Messages in ${props.title}`}
         tabIndex={-1}
-        onScroll={view.onScroll}
+        onScroll={() => window.scrolled()}
         {...keyboard.handlers}
       >
         <div ref={view.content} className="list-inner">
           {isBeginning && <Beginning title={props.title} isDurable={props.isDurable} isEmpty={timeline.length === 0} />}
           {!isBeginning && <Older isLoading={isLoading} hasFailed={hasFailed} onRetry={loadOlder} />}
-          {rows.map((row) => renderRow(row, props, keyboard.activeKey, keyboard.tabStop, found))}
+          {rows.map((row) => renderRow(row, props, keyboard, found))}
         </div>
       </div>
       {!isAtEnd && (
-        <button type="button" className={`jump${unreadCount > 0 ? " has-new" : ""}`} onClick={jumpToEnd}>
+        <button type="button" className={`jump${unreadCount > 0 ? " has-new" : ""}`} onClick={() => window.jumpToEnd()}>
           <Icon name="arrowDown" />
           {unreadCount > 0
             ? `${shownCount(unreadCount)} new ${unreadCount === 1 ? "message" : "messages"}`
@@ -115,46 +120,38 @@ export function MessageList(props: MessageListProps): ReactNode {
 function renderRow(
   row: Row,
   props: MessageListProps,
-  activeKey: string | null,
-  tabStop: string | null,
+  { activeKey, tabStop }: ListKeyboard,
   found: string | null,
 ): ReactNode {
-  switch (row.kind) {
-    case "day":
-      return <DayRule key={row.key} at={row.at} />;
-    case "unread":
-      return <UnreadRule key={row.key} />;
-    case "gap":
-      return <GapNote key={row.key} reason={row.reason} />;
-    case "message": {
-      const { item } = row;
-      return (
-        <MessageRow
-          key={row.key}
-          item={item}
-          isFirst={row.isFirst}
-          name={props.nameOf(item)}
-          me={props.me}
-          reactions={props.reactionsOf(item.id)}
-          isActive={activeKey === row.key}
-          isTabStop={tabStop === row.key}
-          isEditing={props.editingId === item.id}
-          isFound={found === row.key}
-          actions={props.actions}
-        />
-      );
-    }
-  }
+  if (row.kind === "day") return <DayRule key={row.key} at={row.at} />;
+  if (row.kind === "unread") return <UnreadRule key={row.key} />;
+  if (row.kind === "gap") return <GapNote key={row.key} reason={row.reason} />;
+  const { item } = row;
+  return (
+    <MessageRow
+      key={row.key}
+      item={item}
+      isFirst={row.isFirst}
+      name={props.nameOf(item)}
+      me={props.me}
+      reactions={props.reactionsOf(item.id)}
+      isActive={activeKey === row.key}
+      isTabStop={tabStop === row.key}
+      isEditing={props.editingId === item.id}
+      isFound={found === row.key}
+      actions={props.actions}
+    />
+  );
 }
 
 /** Opens a room where reading goes on, once its messages are there. */
-function useOpenAtUnread(timeline: readonly ChatItem[], since: number | null, showRow: (key: string) => boolean): void {
+function useOpenAtUnread(timeline: readonly ChatItem[], since: number | null, window: ListWindow): void {
   const isOpened = useRef(false);
   useEffect(() => {
     if (isOpened.current || timeline.length === 0) return;
     isOpened.current = true;
     if (since === null) return;
     const first = timeline.find((item) => item.type === "publication" && !item.isOwn && item.at > since);
-    if (first !== undefined) showRow(first.key);
-  }, [timeline, since, showRow]);
+    if (first !== undefined) window.show(first.key);
+  }, [timeline, since, window]);
 }

@@ -115,22 +115,16 @@ export function Delivery({ item }: { readonly item: WholeMessage }): ReactNode {
   );
 }
 
-/** Why a message was not sent, in words. */
-export function failureOf(error: CarillonError | null): string {
-  switch (error?.code) {
-    case "uncertain":
-      return "The connection broke while this was sent, so it may or may not have arrived.";
-    case "too_large":
-      return "Not sent: it is over the server's limit of 64 kB.";
-    case "queue_full":
-      return "Not sent: too many messages wait already.";
-    case "forbidden":
-      return "Not sent: you may not write in this room.";
-    case "invalid_data":
-      return "Not sent: the server does not take it as it is.";
-    case "limit_exceeded":
-      return "Not sent: too many messages at once.";
-    default:
-      return "Not sent.";
-  }
+/** Why a message was not sent, by code. */
+const FAILURES: ReadonlyMap<string, string> = new Map([
+  ["uncertain", "The connection broke while this was sent, so it may or may not have arrived."],
+  ["too_large", "Not sent: it is over the server’s limit of 64 kB."],
+  ["queue_full", "Not sent: too many messages wait already."],
+  ["forbidden", "Not sent: you may not write in this room."],
+  ["invalid_data", "Not sent: the server does not take it as it is."],
+  ["limit_exceeded", "Not sent: too many messages at once."],
+]);
+
+function failureOf(error: CarillonError | null): string {
+  return FAILURES.get(error?.code ?? "") ?? "Not sent.";
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { useCall } from "../session/hooks.ts";
 import { shownCount, useTotalUnread } from "../session/unread-counts.ts";
 import { Sheet } from "../ui/sheet.tsx";
@@ -13,7 +13,7 @@ import { RoomHead } from "./room-head.tsx";
 import { TypingLine } from "./typing-line.tsx";
 import { useReactions } from "./use-reactions.ts";
 import { useRoom } from "./use-room.ts";
-import { useRoomActions } from "./use-room-actions.ts";
+import { useRoomActions, type RoomActions } from "./use-room-actions.ts";
 import { useTyping } from "./use-typing.ts";
 import { useUnreadLine } from "./use-unread-line.ts";
 
@@ -30,30 +30,14 @@ export interface OpenRoomProps {
 
 /** The conversation of a room, and the people in it. */
 export function OpenRoom(props: OpenRoomProps): ReactNode {
-  const { room: roomName, title, name } = props;
-  const [isAtEnd, setIsAtEnd] = useState(true);
-  const room = useRoom(roomName, name, isAtEnd);
-  const reactions = useReactions(roomName, name, room.me);
-  const typing = useTyping(roomName, name, room.me);
-  const unread = useUnreadLine(roomName, room.timeline, isAtEnd && room.channel.isLive);
-  const isDurable = useIsDurable();
-  const list = useRef<MessageListHandle>(null);
-  const composer = useRef<ComposerHandle>(null);
+  const { title } = props;
+  const view = useConversation(props);
+  const { room, acts } = view;
   const [isPeople, setIsPeople] = useState(false);
-  const onSent = (): void => {
-    typing.stop();
-    unread.clear();
-  };
-  const acts = useRoomActions({ room, name, reactions, list, composer, onSent });
   useRoomTitle(title);
-  useRefusal(room.channel.error?.code, roomName, props.onRefused);
-  useEffect(() => {
-    if (matchMedia("(pointer: fine)").matches) composer.current?.focus();
-  }, []);
-  const { history, channel } = room;
   return (
     <>
-      <main className="room" data-room={roomName}>
+      <main className="room" data-room={props.room}>
         <RoomHead
           title={title}
           countHere={room.people.length}
@@ -61,43 +45,23 @@ export function OpenRoom(props: OpenRoomProps): ReactNode {
           onPeople={() => setIsPeople(true)}
         />
         <Banner waiting={room.waiting} />
-        {channel.name !== "" && (
-          <MessageList
-            ref={list}
-            title={title}
-            timeline={room.timeline}
-            hasMore={history.hasMore}
-            isLoading={history.isLoading || (!channel.isLive && room.timeline.length === 0)}
-            hasFailed={history.error !== null}
-            loadOlder={history.loadOlder}
-            unreadSince={unread.since}
-            unreadCount={unread.count}
-            reactionsOf={reactions.of}
-            nameOf={room.nameOf}
-            me={room.me}
-            isDurable={isDurable}
-            editingId={acts.editingId}
-            actions={acts.actions}
-            onEnd={setIsAtEnd}
-            onLeave={() => composer.current?.focus()}
-          />
-        )}
+        <MessageList {...view.list} title={title} />
         <div className="foot">
-          <TypingLine names={typing.names} />
+          <TypingLine names={view.typing.names} />
           <Composer
-            ref={composer}
-            room={roomName}
+            ref={view.composer}
+            room={props.room}
             title={title}
             people={room.mentionable}
             replyTo={acts.replyTo}
             onCancelReply={acts.cancelReply}
             onSend={acts.send}
-            onTyping={typing.touch}
+            onTyping={view.typing.touch}
             onEditLast={acts.editLast}
-            onEnterList={() => list.current?.focus()}
+            onEnterList={view.enterList}
           />
         </div>
-        <Announcer timeline={room.timeline} isLive={channel.isLive} />
+        <Announcer timeline={room.timeline} isLive={room.channel.isLive} />
       </main>
       <PeopleSide id="people" people={room.people} />
       {isPeople && (
@@ -105,10 +69,61 @@ export function OpenRoom(props: OpenRoomProps): ReactNode {
           <PeopleSide people={room.people} />
         </Sheet>
       )}
-      {acts.deleting !== null && (
-        <DeleteSheet item={acts.deleting} onDelete={acts.confirmDelete} onClose={acts.cancelDelete} />
-      )}
-      {acts.picking !== null && <LazyEmojiPicker label="Add reaction" onPick={acts.pick} onClose={acts.cancelPick} />}
+      <RoomSheets acts={acts} />
+    </>
+  );
+}
+
+/** Everything that an open room knows and does. */
+function useConversation({ room: roomName, name, onRefused }: OpenRoomProps) {
+  const [isAtEnd, setIsAtEnd] = useState(true);
+  const room = useRoom(roomName, name, isAtEnd);
+  const { history, channel, timeline, me, nameOf } = room;
+  const reactions = useReactions(roomName, name, me);
+  const typing = useTyping(roomName, name, me);
+  const unread = useUnreadLine(roomName, timeline, isAtEnd && channel.isLive);
+  const isDurable = useIsDurable();
+  const handle = useRef<MessageListHandle>(null);
+  const composer = useRef<ComposerHandle>(null);
+  const onSent = (): void => {
+    typing.stop();
+    unread.clear();
+  };
+  const acts = useRoomActions({ room, name, reactions, list: handle, composer, onSent });
+  useRefusal(channel.error?.code, roomName, onRefused);
+  useEffect(() => {
+    // On a phone that would open the keyboard over what one came to read.
+    if (matchMedia("(pointer: fine)").matches) composer.current?.focus();
+  }, []);
+  const { loadOlder: load } = history;
+  const loadOlder = useCallback(() => void load(), [load]);
+  const list = {
+    ref: handle,
+    timeline,
+    hasMore: history.hasMore,
+    isLoading: history.isLoading || (!channel.isLive && timeline.length === 0),
+    hasFailed: history.error !== null,
+    loadOlder,
+    unreadSince: unread.since,
+    unreadCount: unread.count,
+    reactionsOf: reactions.of,
+    nameOf,
+    me,
+    isDurable,
+    editingId: acts.editingId,
+    actions: acts.actions,
+    onEnd: setIsAtEnd,
+    onLeave: () => composer.current?.focus(),
+  };
+  return { room, acts, typing, composer, list, enterList: () => handle.current?.focus() };
+}
+
+function RoomSheets({ acts }: { readonly acts: RoomActions }): ReactNode {
+  const { deleting, picking } = acts;
+  return (
+    <>
+      {deleting !== null && <DeleteSheet item={deleting} onDelete={acts.confirmDelete} onClose={acts.cancelDelete} />}
+      {picking !== null && <LazyEmojiPicker label="Add reaction" onPick={acts.pick} onClose={acts.cancelPick} />}
     </>
   );
 }

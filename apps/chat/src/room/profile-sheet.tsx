@@ -1,4 +1,4 @@
-import { useId, useState, type FormEvent, type ReactNode } from "react";
+import { useId, useState, type ReactNode } from "react";
 import { NAME_MAX, nameProblem, profile, takeName } from "../session/profile.ts";
 import { useTheme, type Theme } from "../session/theme.ts";
 import { Sheet } from "../ui/sheet.tsx";
@@ -15,7 +15,7 @@ export function ProfileSheet({ onClose }: { readonly onClose: () => void }): Rea
   const [name, setName] = useState(profile.get()?.name ?? "");
   const [problem, setProblem] = useState<string | null>(null);
   const [theme, setTheme] = useTheme();
-  const submit = (event: FormEvent): void => {
+  const submit = (event: { preventDefault(): void }): void => {
     event.preventDefault();
     const wrong = nameProblem(name);
     setProblem(wrong);

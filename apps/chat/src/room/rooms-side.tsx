@@ -2,9 +2,9 @@ import type { RoomEntry } from "carillon/chat-contract";
 import { useState, type MouseEvent, type ReactNode } from "react";
 import { NewRoom } from "../join/new-room.tsx";
 import { useStateChannel } from "../session/hooks.ts";
-import { leaveRoom, useJoinedRooms } from "../session/joined-rooms.ts";
+import { useJoinedRooms } from "../session/joined-rooms.ts";
 import { useProfile } from "../session/profile.ts";
-import { LOBBY, navigate, roomPath } from "../session/route.ts";
+import { navigate, roomPath } from "../session/route.ts";
 import { shownCount, useUnread } from "../session/unread-counts.ts";
 import { displayName } from "../text/display-text.ts";
 import { Avatar } from "../ui/avatar.tsx";
@@ -63,25 +63,30 @@ export function RoomsSide({ current, me, onGo }: RoomsSideProps): ReactNode {
         <Icon name="settings" />
       </button>
       {isProfile && <ProfileSheet onClose={() => setIsProfile(false)} />}
-      {isOpening && (
-        <Sheet label="Open a new room" onClose={() => setIsOpening(false)}>
-          <div className="stack">
-            <h2>Open a new room</h2>
-            <NewRoom
-              onOpened={(room) => {
-                setIsOpening(false);
-                go(room);
-              }}
-            />
-            <div className="actions">
-              <button type="button" className="button" onClick={() => setIsOpening(false)}>
-                Cancel
-              </button>
-            </div>
-          </div>
-        </Sheet>
-      )}
+      {isOpening && <NewRoomSheet onOpened={go} onClose={() => setIsOpening(false)} />}
     </nav>
+  );
+}
+
+function NewRoomSheet(props: { readonly onOpened: (room: string) => void; readonly onClose: () => void }): ReactNode {
+  const { onOpened, onClose } = props;
+  return (
+    <Sheet label="Open a new room" onClose={onClose}>
+      <div className="stack">
+        <h2>Open a new room</h2>
+        <NewRoom
+          onOpened={(room) => {
+            onClose();
+            onOpened(room);
+          }}
+        />
+        <div className="actions">
+          <button type="button" className="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+      </div>
+    </Sheet>
   );
 }
 
@@ -135,10 +140,4 @@ function RoomLink(props: {
 export function titleOf(room: string, entry: RoomEntry | undefined): string {
   const title = displayName(entry?.title ?? room);
   return title.startsWith("#") ? title.slice(1) : title;
-}
-
-/** Leaves a room for the lobby. */
-export function goAway(room: string): void {
-  leaveRoom(room);
-  navigate(room === LOBBY ? "/" : roomPath(LOBBY));
 }

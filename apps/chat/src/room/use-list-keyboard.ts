@@ -1,12 +1,12 @@
-import { useCallback, useRef, useState, type FocusEvent, type KeyboardEvent, type PointerEvent } from "react";
+import { useRef, useState, type FocusEvent, type KeyboardEvent, type PointerEvent } from "react";
 import type { Row } from "../timeline/rows.ts";
+import type { ListWindow } from "./list-window.ts";
 import type { MessageActions } from "./message-actions.ts";
-import { rowOf, type MessageWindow } from "./use-message-window.ts";
 
 /** What the keyboard needs of the list. */
 export interface ListKeyboardOptions {
   readonly rows: readonly Row[];
-  readonly view: MessageWindow;
+  readonly window: ListWindow;
   readonly actions: MessageActions;
   /** Leaves the list for the composer. */
   readonly onLeave: () => void;
@@ -20,7 +20,6 @@ export interface ListKeyboard {
   readonly activeKey: string | null;
   /** The one message that Tab leads to. */
   readonly tabStop: string | null;
-  readonly focus: (key?: string) => void;
   readonly handlers: {
     readonly onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
     readonly onFocus: (event: FocusEvent<HTMLElement>) => void;
@@ -34,68 +33,21 @@ export interface ListKeyboard {
  * One tab stop for the whole list: arrows, Home and End go from message to message, Tab leads into the toolbar of the
  * one that has the focus, letters act on it, Escape goes back to the composer.
  */
-export function useListKeyboard({ rows, view, actions, onLeave }: ListKeyboardOptions): ListKeyboard {
+export function useListKeyboard(options: ListKeyboardOptions): ListKeyboard {
   const [focused, setFocused] = useState<string | null>(null);
   const [hovered, setHovered] = useState<string | null>(null);
   const stop = useRef<string | null>(null);
-  const messages = rows.filter((row): row is MessageRow => row.kind === "message");
-  const keys = messages.map((row) => row.key);
-  const lastKey = keys.at(-1) ?? null;
-  const tabStop = stop.current !== null && keys.includes(stop.current) ? stop.current : lastKey;
-  const { content, hold, jumpToEnd } = view;
-
-  const focus = useCallback(
-    (key?: string): void => {
-      const all = content.current?.querySelectorAll<HTMLElement>("[data-key]");
-      const row = key === undefined ? all?.[all.length - 1] : rowOf(content.current, key);
-      row?.focus({ preventScroll: true });
-      row?.scrollIntoView({ block: "nearest" });
-    },
-    [content],
-  );
-
-  const step = (from: string, by: number): void => {
-    const next = keys[keys.indexOf(from) + by];
-    if (next === undefined) {
-      if (by > 0) onLeave();
-      return;
-    }
-    // What is read with the keyboard must not be carried off by what comes.
-    if (next !== lastKey) hold();
-    focus(next);
-  };
-
-  const onKeyDown = (event: KeyboardEvent<HTMLElement>): void => {
-    const key = keyOf(event.target);
-    if (key === null || event.ctrlKey || event.metaKey || event.altKey) return;
-    const isOnRow = event.target instanceof HTMLElement && event.target.dataset["key"] === key;
-    const item = messages.find((row) => row.key === key)?.item;
-    const move = MOVES.get(event.key);
-    if (event.key === "Escape") {
-      if (isOnRow) onLeave();
-      else focus(key);
-    } else if (move !== undefined) step(key, move);
-    else if (event.key === "Home" && keys[0] !== undefined) {
-      hold();
-      focus(keys[0]);
-    } else if (event.key === "End") {
-      jumpToEnd();
-      requestAnimationFrame(() => focus());
-    } else if (!isOnRow || item?.type !== "publication" || item.status !== "sent") return;
-    else if (event.key === "r") actions.reply(item);
-    else if (event.key === "e" && item.isOwn) actions.edit(item);
-    else if ((event.key === "Delete" || event.key === "Backspace") && item.isOwn) actions.remove(item);
-    else if (event.key === "+") actions.pickReaction(item);
-    else return;
-    event.preventDefault();
-  };
-
+  const messages = options.rows.filter((row): row is MessageRow => row.kind === "message");
+  const isStopThere = messages.some(({ key }) => key === stop.current);
   return {
     activeKey: hovered ?? focused,
-    tabStop,
-    focus,
+    tabStop: isStopThere ? stop.current : (messages.at(-1)?.key ?? null),
     handlers: {
-      onKeyDown,
+      onKeyDown: (event) => {
+        const key = keyOf(event.target);
+        if (key === null || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (go(event, key, messages, options) || act(event, key, messages, options.actions)) event.preventDefault();
+      },
       onFocus: (event) => {
         const key = keyOf(event.target);
         stop.current = key;
@@ -113,10 +65,56 @@ export function useListKeyboard({ rows, view, actions, onLeave }: ListKeyboardOp
   };
 }
 
-const MOVES: ReadonlyMap<string, number> = new Map([
-  ["ArrowUp", -1],
-  ["ArrowDown", 1],
+/** Goes to another message, or out of the list. True: the key was one of those. */
+function go(
+  event: KeyboardEvent,
+  key: string,
+  messages: readonly MessageRow[],
+  { window, onLeave }: ListKeyboardOptions,
+): boolean {
+  const index = messages.findIndex((row) => row.key === key);
+  const target = TARGETS.get(event.key)?.(index);
+  if (event.key === "Escape") {
+    if (isOnRow(event, key)) onLeave();
+    else window.focus(key);
+  } else if (event.key === "End") {
+    window.jumpToEnd();
+    // When the end is rendered.
+    requestAnimationFrame(() => window.focus());
+  } else if (target === undefined) return false;
+  else if (target >= messages.length) onLeave();
+  else {
+    // What is read with the keyboard must not be carried off by what comes.
+    if (target < messages.length - 1) window.hold();
+    const next = messages[Math.max(0, target)];
+    if (next !== undefined) window.focus(next.key);
+  }
+  return true;
+}
+
+/** Where keys lead from the message at an index. */
+const TARGETS: ReadonlyMap<string, (index: number) => number> = new Map<string, (index: number) => number>([
+  ["ArrowUp", (index) => index - 1],
+  ["ArrowDown", (index) => index + 1],
+  ["Home", () => 0],
 ]);
+
+/** Does something with the message that has the focus. True: the key was for that. */
+function act(event: KeyboardEvent, key: string, messages: readonly MessageRow[], actions: MessageActions): boolean {
+  const item = messages.find((row) => row.key === key)?.item;
+  if (!isOnRow(event, key) || item?.type !== "publication" || item.status !== "sent") return false;
+  if (event.key === "r") actions.reply(item);
+  else if (event.key === "+") actions.pickReaction(item);
+  else if (event.key === "e" && item.isOwn) actions.edit(item);
+  else if ((event.key === "Delete" || event.key === "Backspace") && item.isOwn) actions.remove(item);
+  else return false;
+  return true;
+}
+
+/** True if the message itself has the focus, not a button in it. */
+function isOnRow({ target }: KeyboardEvent, key: string): boolean {
+  return target instanceof HTMLElement && target.dataset["key"] === key;
+}
 
 function keyOf(target: EventTarget): string | null {
   return target instanceof Element ? (target.closest<HTMLElement>("[data-key]")?.dataset["key"] ?? null) : null;

@@ -137,9 +137,8 @@ async function find(latest: Setters["latest"], id: string): Promise<void> {
     }
     if (!room.history.hasMore) break;
     // One after the other: each page begins where the one before ended.
-    // oxlint-disable-next-line no-await-in-loop
     await room.history.loadOlder();
-    // oxlint-disable-next-line no-await-in-loop -- The page has to be rendered before it is looked through.
+    // The page has to be rendered before it is looked through.
     await new Promise((resolve) => requestAnimationFrame(resolve));
   }
   notify("That message is not kept any more.");

@@ -91,7 +91,7 @@ function countWaiting(timeline: readonly ChatItem[]): number {
 /** What waits to be sent would be lost with the page. */
 function useLeaveWarning(isWaiting: boolean): void {
   useEffect(() => {
-    if (!isWaiting) return;
+    if (!isWaiting) return undefined;
     const leaving = (event: BeforeUnloadEvent): void => event.preventDefault();
     addEventListener("beforeunload", leaving);
     return () => removeEventListener("beforeunload", leaving);

@@ -68,6 +68,9 @@ export function takeName(name: string | null): boolean {
 /** A name for somebody who came straight into a room, to be changed whenever they like. */
 export function ensureName(): void {
   if (profile.get() !== null) return;
-  const draw = (list: readonly string[]): string => list[Math.floor(Math.random() * list.length)] ?? "";
   profile.set({ name: displayName(`${draw(ADJECTIVES)} ${draw(BIRDS)}`), isChosen: false });
+}
+
+function draw(list: readonly string[]): string {
+  return list[Math.floor(Math.random() * list.length)] ?? "";
 }

@@ -36,11 +36,8 @@ export function displayName(name: string): string {
 
 /** The beginning of a text on one line, for quotes and notices. */
 export function excerptOf(text: string, charactersMax: number = 120): string {
-  const characters = [
-    ...displayText(text.slice(0, 4 * charactersMax))
-      .replace(/\s+/gu, " ")
-      .trim(),
-  ];
+  const line = displayText(text.slice(0, 4 * charactersMax)).replace(/\s+/gu, " ");
+  const characters = Array.from(line.trim());
   if (characters.length <= charactersMax && text.length <= 4 * charactersMax) return characters.join("");
   return `${characters.slice(0, charactersMax - 1).join("")}…`;
 }

@@ -50,6 +50,8 @@ export class PageCache {
       this.#context.store().read({ channel, options, after, bounds: this.#context.bounds }, (read) => {
         if (!read.ok) return answer(read);
         const { prev, pos, records, atTop, gap } = read.value;
+        // The log is not what it was, and pages of what it was would lead readers in a circle.
+        if (gap === "rollback" || gap === "epoch") this.invalidate(channel);
         const unit = new Unit({ channel, prev, pos, records, reset: false });
         answer({ ok: true, value: { unit, pos, prev, isEmpty: records.length === 0, atTop, gap } });
       });

@@ -1,3 +1,12 @@
+/** The heartbeats of a session: how many went out, the connect reply being the first, and how many were answered. */
+export interface Beats {
+  readonly sent: number;
+  readonly answered: number;
+}
+
+/** For how long a hold lasts once its sender has read of the failure and sends other publishes all the same. */
+const HOLD_MS = 10_000;
+
 /** Work of a lane: calls `release` once, when the next may start. */
 export type LaneTask = (release: () => void) => void;
 
@@ -6,11 +15,19 @@ export type LaneTask = (release: () => void) => void;
  * back the unsubscribe behind it, and publishes keep their order through asynchronous validation.
  */
 export class Lane {
+  readonly #beats: Beats;
   readonly #waiting: LaneTask[] = [];
   #isBusy = false;
-  #heldUntil = 0;
   /** The publish that failed in a way that invites a repetition; others wait for it (P2). */
   #heldBy: string | null = null;
+  /** Heartbeats that had gone out when it failed. */
+  #heldAt = 0;
+  /** Null while its sender need not know of the failure yet. */
+  #heldUntil: number | null = null;
+
+  constructor(beats: Beats) {
+    this.#beats = beats;
+  }
 
   /** True when nothing would be lost by forgetting the lane. */
   get isIdle(): boolean {
@@ -23,20 +40,26 @@ export class Lane {
     else this.#start(task);
   }
 
-  /** Holds publishes back for the one that failed, until it is sent again or nobody has come back for it. */
-  hold(id: string, untilMs: number): void {
+  /** Holds publishes back for the one that failed, until it is sent again or was given up. */
+  hold(id: string): void {
     // Those that are refused for its sake must not keep up the hold of one that was given up.
     if (this.#heldBy !== null) return;
     this.#heldBy = id;
-    this.#heldUntil = untilMs;
+    this.#heldAt = this.#beats.sent;
+    this.#heldUntil = null;
   }
 
   /**
    * True when a publish must be refused because another has to come first. That one itself ends the hold: what comes
    * behind it can follow without waiting for its result, and fails with it if it fails again.
+   *
+   * A sender that never comes back for it must not be stuck for ever, and one that is slow to read must not be taken for
+   * such a sender: only the answer to a heartbeat that went out behind the failure shows that the failure was read.
    */
   isHeldFor(id: string, nowMs: number): boolean {
-    if (this.#heldBy === id || nowMs >= this.#heldUntil) this.#heldBy = null;
+    if (this.#heldBy !== null && this.#beats.answered > this.#heldAt) this.#heldUntil ??= nowMs + HOLD_MS;
+    const isOver = this.#heldBy === id || (this.#heldUntil !== null && nowMs >= this.#heldUntil);
+    if (isOver) this.#heldBy = null;
     return this.#heldBy !== null;
   }
 

@@ -15,7 +15,9 @@ export class Outbox {
   readonly #owner: OutboxOwner;
   readonly #bytesMax: number;
   readonly #onRoom: () => void;
-  #pending: Uint8Array[] = [];
+  // Most ticks bring a connection one buffer, and an array for it would cost more than everything else here.
+  #first: Uint8Array | null = null;
+  #others: Uint8Array[] | null = null;
   #pendingBytes = 0;
 
   /** `onRoom` is called when writing made room in a full outbox; that the peer made room, the connection tells. */
@@ -53,9 +55,12 @@ export class Outbox {
 
   /** Takes a reply or a push that must not be lost. */
   push(bytes: Uint8Array): void {
-    if (this.#pending.length === 0) this.#owner.dirty(this);
-    this.#pending.push(bytes);
     this.#pendingBytes += bytes.byteLength;
+    if (this.#first === null) {
+      this.#first = bytes;
+      this.#owner.dirty(this);
+    } else if (this.#others === null) this.#others = [bytes];
+    else this.#others.push(bytes);
   }
 
   /**
@@ -71,20 +76,20 @@ export class Outbox {
 
   /** Writes what was collected. Returns the bytes written. */
   flush(joiner: Joiner): number {
-    const pending = this.#pending;
+    const first = this.#first;
+    const others = this.#others;
     const bytes = this.#pendingBytes;
-    if (pending.length === 0) return 0;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    const [only] = pending;
-    if (pending.length === 1 && only !== undefined) this.#connection.write(only);
-    else joiner.write(this.#connection, pending);
+    if (first === null) return 0;
+    this.clear();
+    if (others === null) this.#connection.write(first);
+    else joiner.write(this.#connection, [first, ...others]);
     return bytes;
   }
 
   /** Forgets what was collected: the connection is gone, or the permission to see it is. */
   clear(): void {
-    this.#pending = [];
+    this.#first = null;
+    this.#others = null;
     this.#pendingBytes = 0;
   }
 }

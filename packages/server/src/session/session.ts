@@ -45,7 +45,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #state: SessionState = "opened";
   #admitted: Admitted | null = null;
   #context: CommandContext | null = null;
-  #isConfirmed = false;
+  /** The connect reply is the first: it wants a pong as heartbeats do. */
+  readonly #beats = { sent: 1, answered: 0 };
   #renewedAt = 0;
   #grants: GrantCache | null = null;
   #lifetime: Timer | null = null;
@@ -106,7 +107,9 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     const pulse = this.#liveness.beat(!this.isReady);
     if (pulse === "slow") this.host.metrics.slowClosed++;
     if (pulse !== "alive") return this.#close(pulse);
-    if (this.#state === "open" && !this.outbox.isFull) this.send({ push: "heartbeat" });
+    if (this.#state !== "open" || this.outbox.isFull) return;
+    this.#beats.sent++;
+    this.send({ push: "heartbeat" });
   }
 
   take({ head: fields, body }: Decoded, isAlone: boolean): void {
@@ -301,7 +304,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (this.#lanes.size >= LANES_MAX) {
       for (const [name, lane] of this.#lanes) if (lane.isIdle) this.#lanes.delete(name);
     }
-    const lane = new Lane();
+    const lane = new Lane(this.#beats);
     this.#lanes.set(channel, lane);
     return lane;
   }
@@ -309,8 +312,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #pong(): void {
     if (this.#admitted === null) return;
     const { admission, limits, ports } = this.host;
-    if (!this.#isConfirmed) admission.confirmed(this.#admitted.receipt);
-    this.#isConfirmed = true;
+    if (this.#beats.answered === 0) admission.confirmed(this.#admitted.receipt);
+    this.#beats.answered++;
     if (ports.monotonicMs() - this.#renewedAt < limits.resumeTtlMs / 4) return;
     this.#renewedAt = ports.monotonicMs();
     admission.renew(this.#admitted.receipt, () => this.end(CLOSE_CODES.revoked.code, CLOSE_CODES.revoked.text, true));

@@ -126,11 +126,10 @@ export class VirtualWorld implements Ports {
   #push(alarm: Alarm): void {
     const heap = this.#alarms;
     let index = heap.length;
-    heap.push(alarm);
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      const above = heap[parent] as Alarm;
-      if (isBefore(above, alarm)) break;
+      const above = heap[parent];
+      if (above === undefined || isBefore(above, alarm)) break;
       heap[index] = above;
       index = parent;
     }
@@ -143,13 +142,13 @@ export class VirtualWorld implements Ports {
     if (last === undefined || heap.length === 0) return;
     let index = 0;
     for (;;) {
-      let child = index * 2 + 1;
-      const right = heap[child + 1];
-      if (right !== undefined && isBefore(right, heap[child] as Alarm)) child++;
-      const below = heap[child];
+      const left = heap[index * 2 + 1];
+      const right = heap[index * 2 + 2];
+      const isRight = left !== undefined && right !== undefined && isBefore(right, left);
+      const below = isRight ? right : left;
       if (below === undefined || isBefore(last, below)) break;
       heap[index] = below;
-      index = child;
+      index = index * 2 + (isRight ? 2 : 1);
     }
     heap[index] = last;
   }

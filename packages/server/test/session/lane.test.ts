@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Lane } from "../../src/session/lane.ts";
 
+/** A session whose heartbeats nobody has answered. */
+const NO_BEATS = { sent: 1, answered: 0 };
+
 describe("A lane", () => {
   it("runs tasks one after the other, each when the one before is done", () => {
-    const lane = new Lane();
+    const lane = new Lane(NO_BEATS);
     const ran: string[] = [];
     const releases: (() => void)[] = [];
     for (const name of ["a", "b", "c"]) {
@@ -24,20 +27,33 @@ describe("A lane", () => {
   });
 
   it("holds others back for a publish that failed, until it is sent again", () => {
-    const lane = new Lane();
-    lane.hold("p", 100);
+    const lane = new Lane(NO_BEATS);
+    lane.hold("p");
     expect(lane.isIdle).toBe(false);
-    expect(lane.isHeldFor("q", 0)).toBe(true);
-    expect(lane.isHeldFor("p", 0)).toBe(false);
-    expect(lane.isHeldFor("q", 0)).toBe(false);
+    expect(lane.isHeldFor("q", 1_000_000)).toBe(true);
+    expect(lane.isHeldFor("p", 1_000_000)).toBe(false);
+    expect(lane.isHeldFor("q", 1_000_000)).toBe(false);
     expect(lane.isIdle).toBe(true);
   });
 
+  it("ends the hold for a sender who has read of the failure and goes on with others for ten seconds", () => {
+    const beats = { sent: 3, answered: 3 };
+    const lane = new Lane(beats);
+    lane.hold("p");
+    beats.sent = 4;
+    expect(lane.isHeldFor("q", 60_000)).toBe(true);
+    beats.answered = 4;
+    expect(lane.isHeldFor("q", 60_000)).toBe(true);
+    expect(lane.isHeldFor("q", 69_999)).toBe(true);
+    expect(lane.isHeldFor("q", 70_000)).toBe(false);
+  });
+
   it("holds others back for the first that failed, not for those that were refused for its sake", () => {
-    const lane = new Lane();
-    lane.hold("p", 100);
-    lane.hold("q", 900);
-    expect(lane.isHeldFor("q", 50)).toBe(true);
-    expect(lane.isHeldFor("q", 100)).toBe(false);
+    const lane = new Lane(NO_BEATS);
+    lane.hold("p");
+    lane.hold("q");
+    expect(lane.isHeldFor("q", 0)).toBe(true);
+    expect(lane.isHeldFor("p", 0)).toBe(false);
+    expect(lane.isHeldFor("q", 0)).toBe(false);
   });
 });

@@ -98,8 +98,14 @@ describe("A joiner", () => {
     const joiner = new Joiner();
     connections.forEach((connection, index) => {
       const { write, writeAll } = connection;
-      connection.write = (bytes) => void (written.push(bytes), write.call(connection, bytes));
-      connection.writeAll = (list) => void (written.push(list), writeAll.call(connection, list));
+      connection.write = (bytes) => {
+        written.push(bytes);
+        write.call(connection, bytes);
+      };
+      connection.writeAll = (list) => {
+        written.push(list);
+        writeAll.call(connection, list);
+      };
       joiner.write(connection, index === 3 ? other : [...frames]);
     });
     const texts = connections.map((connection) =>

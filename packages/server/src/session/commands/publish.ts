@@ -7,8 +7,6 @@ import { readAnnotations, readPayload, readResend } from "../payload.ts";
 
 /** Annotations beyond this are not annotations. Also a limit of the server, which may be lower. */
 const ANNOTATIONS_MAX = 4_096;
-/** For how long later publishes wait for the repetition of a failed one before its sender is taken to have given up. */
-const HOLD_MS = 10_000;
 
 interface PublishInput {
   readonly channel: string;
@@ -92,7 +90,7 @@ export const publish: Command<PublishInput> = {
  * whatever stage it has reached, those behind it are refused until it is sent again.
  */
 export function keepOrder(context: CommandContext, channel: string, id: string, answer: Answerer): void {
-  answer.whenRetryable(() => context.lane(channel).hold(id, context.host.ports.monotonicMs() + HOLD_MS));
+  answer.whenRetryable(() => context.lane(channel).hold(id));
 }
 
 /** True, and answered, when an earlier publish of the session to the channel has to be sent again first (P2). */
