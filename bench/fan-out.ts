@@ -30,7 +30,7 @@ export interface FanOutResult {
   readonly ratioToWs: Spread;
   readonly deliveriesPerSecond: Spread;
   readonly bytesPerDelivery: number;
-  /** Share of a processor that the load generator used. */
+  /** Share of the time in which the load generator had something to do; at 1 it would be what is measured. */
   readonly loadBusy: Spread;
   /** Deliveries counted in all measured rounds. */
   readonly deliveries: number;
@@ -139,7 +139,7 @@ function resultOf(kind: ServerKind, inFlight: number, samples: readonly Sample[]
     ratioToWs: spreadOf(own.map((sample, round) => cost(sample) / cost(peers[round]))),
     deliveriesPerSecond: spreadOf(own.map((sample) => (sample.deliveries / sample.wallMs) * 1_000)),
     bytesPerDelivery: sum(own.map(({ bytes }) => bytes)) / deliveries,
-    loadBusy: spreadOf(own.map(({ cpuUs, wallMs }) => cpuUs / 1_000 / wallMs)),
+    loadBusy: spreadOf(own.map(({ idleMs, wallMs }) => 1 - idleMs / wallMs)),
     deliveries,
   };
 }

@@ -29,8 +29,8 @@ export interface LoadReport {
   /** Bytes of the frames that brought them. */
   readonly bytes: number;
   readonly wallMs: number;
-  /** Processor time of the load generator, in microseconds. */
-  readonly cpuUs: number;
+  /** The part of it in which nothing came: what the load generator had to spare. */
+  readonly idleMs: number;
   /** What is wrong with what came, as sentences. None is what is wanted. */
   readonly problems: readonly string[];
 }

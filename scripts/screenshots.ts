@@ -37,7 +37,6 @@ await settled(ada.page);
 // Today, a word that is too long for any line, and then a server that comes back with nothing.
 server.signal("SIGUSR2");
 await settled(ada.page);
-await lin.say("lobby", "Good morning! I’m on the stairs.");
 await ada.say(`The sign at the door says ${LONG_WORD}`);
 await settled(ada.page);
 const port = String(server.port);

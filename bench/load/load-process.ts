@@ -2,32 +2,24 @@
 import type { LoadOrder, LoadReport, ServerKind } from "../messages.ts";
 import { Swarm } from "./swarm.ts";
 
+const NOTHING: LoadReport = { deliveries: 0, bytes: 0, wallMs: 0, idleMs: 0, problems: [] };
 const swarms = new Map<ServerKind, Swarm>();
 
-function cpuUs(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-}
-
 async function carryOut(order: LoadOrder): Promise<LoadReport> {
-  const before = { wallMs: performance.now(), cpuUs: cpuUs() };
-  const problems: string[] = [];
-  let deliveries = 0;
-  let bytes = 0;
+  const { kind } = order;
   if (order.order === "connect") {
-    const swarm = new Swarm(order.kind);
-    swarms.set(order.kind, swarm);
+    const swarm = new Swarm(kind);
+    swarms.set(kind, swarm);
     await swarm.connect(order.port, order.subscribers);
-  } else {
-    const swarm = swarms.get(order.kind);
-    if (swarm === undefined) throw new Error(`Expected a swarm of ${order.kind}; connect it first.`);
-    deliveries = -swarm.items;
-    bytes = -swarm.itemBytes;
-    problems.push(...(await swarm.run(order.messages, order.inFlight)));
-    deliveries += swarm.items;
-    bytes += swarm.itemBytes;
+    return NOTHING;
   }
-  return { deliveries, bytes, wallMs: performance.now() - before.wallMs, cpuUs: cpuUs() - before.cpuUs, problems };
+  const swarm = swarms.get(kind);
+  if (swarm === undefined) throw new Error(`Expected a swarm of ${kind}; connect it first.`);
+  const { items, itemBytes } = swarm;
+  const startMs = performance.now();
+  const report = await swarm.run(order.messages, order.inFlight);
+  const wallMs = performance.now() - startMs;
+  return { ...report, wallMs, deliveries: swarm.items - items, bytes: swarm.itemBytes - itemBytes };
 }
 
 process.on("message", (order: LoadOrder) => {
@@ -40,4 +32,4 @@ process.on("message", (order: LoadOrder) => {
   );
 });
 process.on("disconnect", () => process.exit(0));
-process.send?.({ deliveries: 0, bytes: 0, wallMs: 0, cpuUs: 0, problems: [] } satisfies LoadReport);
+process.send?.(NOTHING);

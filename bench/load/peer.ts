@@ -11,7 +11,7 @@ export interface PeerOptions {
   readonly greeting: readonly string[];
   readonly reader: Reader;
   /** Runs after each read from the socket. */
-  readonly onRead?: () => void;
+  readonly onRead: () => void;
 }
 
 const HEAD_END = Buffer.from("\r\n\r\n");
@@ -69,7 +69,7 @@ export class Peer {
       this.#onReady();
       this.#onReady = null;
     }
-    this.#options.onRead?.();
+    this.#options.onRead();
     return true;
   }
 

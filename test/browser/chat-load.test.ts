@@ -18,8 +18,10 @@ describe("the chat under load", () => {
     const load = { executablePath, messages: 10_000, perSecond: 50, durationMs: 10_000, sampleMs: 5_000 };
     const figures = await measureChat(load);
     console.log(printChatLoad(load, figures));
-    expect(figures.following.longestMs).toBeLessThanOrEqual(TASK_MS_MAX);
-    expect(figures.scrolling.longestMs).toBeLessThanOrEqual(TASK_MS_MAX);
+    // By processor time: what the thread waits for while other programs have the processor is not the page's doing.
+    expect(figures.following.longestOwnMs).toBeGreaterThan(0);
+    expect(figures.following.longestOwnMs).toBeLessThanOrEqual(TASK_MS_MAX);
+    expect(figures.scrolling.longestOwnMs).toBeLessThanOrEqual(TASK_MS_MAX);
     // Some five thousand elements for a list that has ten thousand messages behind it.
     expect(Math.max(...figures.memory.map(({ nodes }) => nodes))).toBeLessThan(15_000);
     expect(figures.rendered).toBeLessThanOrEqual(400);

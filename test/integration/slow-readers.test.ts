@@ -88,7 +88,9 @@ describe("a reader that stalls", () => {
     const all = Array.from({ length: count }, (_, n) => n);
     expect(slow.heard.items.map(numberIn)).toEqual(all);
     expect(quick.heard.items.map(numberIn)).toEqual(all);
-    expect(slow.heard).toMatchObject({ others: ["live"], breaks: 0 });
+    // It may fall behind and catch up more than once before all is taken; nothing but that may be told.
+    expect(slow.heard).toMatchObject({ breaks: 0 });
+    expect(new Set(slow.heard.others)).toEqual(new Set(["live"]));
     expect(quick.heard).toMatchObject({ others: [], breaks: 0 });
     expect(carillon.metrics).toMatchObject({ catchingUp: 0, gaps: 0, slowClosed: 0 });
     console.log(`log: stalled after ${stalledAt} messages of 16 kB, then read all of ${count}`);

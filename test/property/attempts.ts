@@ -28,7 +28,7 @@ export interface AttemptsHost {
 }
 
 /** How long a client waits before it sends what failed with `retry` again. */
-const RETRY_MS = 1_000;
+const RETRY_MS = 3_000;
 
 /**
  * What a client publishes: in order, again with the same id until there is a final answer, and again in order after a

@@ -2,16 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Fault } from "@carillon/server/testing";
 import { play, scenarios, tell, type Scenario } from "./scenario.ts";
+import type { Seen } from "./judges.ts";
 import { Simulation } from "./simulation.ts";
 
 const SEED = Number(process.env["CARILLON_SEED"] ?? 20_260_901);
 const RUNS = Number(process.env["CARILLON_RUNS"] ?? 10_000);
 /** A failing scenario is shrunk for no longer than this. */
-const SHRINK_MS = 200_000;
+const SHRINK_MS = 250_000;
 /** Least share of the runs in which each of these must have happened, or the property proves little. */
 const SHARE_MIN = 0.05;
-
-type Seen = Simulation["seen"];
 
 /** Plays one scenario in a world of its own; throws what did not hold. */
 function run(scenario: Scenario, faults: readonly Fault[]): Seen {
@@ -32,6 +31,7 @@ describe("The kernel", () => {
     const lengths: number[] = [];
     const counts: Record<keyof Seen, number> = { resumeAfterTrim: 0, duplicate: 0, slowReader: 0, rollBack: 0 };
     const startMs = performance.now();
+    const cpu = process.cpuUsage();
     const property = fc.property(scenarios(), (scenario) => {
       const seen = run(scenario, []);
       lengths.push(scenario.steps.length);
@@ -44,8 +44,9 @@ describe("The kernel", () => {
     const median = lengths.sort((one, other) => one - other)[lengths.length >> 1] ?? 0;
     const share = (count: number): string => `${((100 * count) / lengths.length).toFixed(1)} %`;
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+    const cpuSeconds = (process.cpuUsage(cpu).user / 1e6).toFixed(0);
     console.log(
-      `Property of the kernel: ${lengths.length} runs, median ${median} commands, seed ${SEED}, ${seconds} s. ` +
+      `Property of the kernel: ${lengths.length} runs, median ${median} commands, seed ${SEED}, ${seconds} s (${cpuSeconds} s of CPU). ` +
         `Of the runs, ${share(counts.resumeAfterTrim)} resumed after a trim, ${share(counts.duplicate)} had a duplicate publish, ` +
         `${share(counts.slowReader)} a slow reader, ${share(counts.rollBack)} a log rolled back.`,
     );

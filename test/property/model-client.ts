@@ -111,7 +111,8 @@ export class ModelClient {
 
   history(channel: string, limit: number): void {
     if (!this.isConnected) return;
-    this.ask({ cmd: "history", channel, limit }, ({ ok, body }) => {
+    this.ask({ cmd: "history", channel, limit }, ({ ok, error, body }) => {
+      if (error?.retry === true) return;
       demand(ok !== undefined, () => `${this.name}: history of ${channel} failed`);
       const page = ok as unknown as HistoryTold;
       this.judge.history(this.name, channel, page, shownOf(page.items, body));

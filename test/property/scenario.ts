@@ -21,6 +21,7 @@ export function scenarios(): fc.Arbitrary<Scenario> {
   const setting = fc.record({
     seed: fc.nat(0xffff),
     isStoreLate: fc.boolean(),
+    isStoreShaky: fc.nat(3).map((draw) => draw === 3),
     isRuleLate: fc.boolean(),
     bufferBytes: fc.constantFrom(1_000, 300),
     isTight: fc.nat(7).map((draw) => draw === 7),

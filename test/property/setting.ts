@@ -6,6 +6,8 @@ export interface Setting {
   readonly seed: number;
   /** The store answers later, and out of step with what it delivers. */
   readonly isStoreLate: boolean;
+  /** The store can't be reached now and then, and some of what it did then it did all the same. */
+  readonly isStoreShaky: boolean;
   /** Permission is given later. */
   readonly isRuleLate: boolean;
   /** Bytes that the network holds for a stalled reader. */
@@ -51,5 +53,7 @@ export function limitsOf({ isTight }: Setting): Partial<Limits> & typeof LIMITS 
 export const DRAIN_BYTES = 700;
 /** Longest way of one message to or from a late store, in milliseconds. */
 export const DELAY_MAX_MS = 4;
+/** Longest time that a shaky store needs to do what must be done: several attempts, seconds apart. */
+export const SHAKY_MAX_MS = 15_000;
 /** Longer than a way to the store and back and the longest coalescing together. */
 export const REST_MS = 45;

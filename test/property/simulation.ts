@@ -6,20 +6,29 @@ import {
   GAUGES,
   VirtualWorld,
   type ChannelOptions,
+  type Fate,
   type Faults,
   type Kernel,
   type MemoryConnection,
   type NodeHooks,
 } from "@carillon/server/testing";
-import type { HistoryTold, Judge } from "./judge.ts";
+import { Judges, type Seen } from "./judges.ts";
 import { LogOracle } from "./log-oracle.ts";
 import { ModelClient } from "./model-client.ts";
 import { SessionBook } from "./session-book.ts";
-import { CONTRACT, DELAY_MAX_MS, DRAIN_BYTES, limitsOf, LOGS, REST_MS, STATES, type Setting } from "./setting.ts";
+import {
+  CONTRACT,
+  DELAY_MAX_MS,
+  DRAIN_BYTES,
+  limitsOf,
+  LOGS,
+  REST_MS,
+  SHAKY_MAX_MS,
+  STATES,
+  type Setting,
+} from "./setting.ts";
 import { StateOracle } from "./state-oracle.ts";
-import type { View } from "./subscriptions.ts";
 import { demand } from "./violation.ts";
-import type { Shown } from "./wire.ts";
 
 /** Rounds in which everything must come to rest. */
 const ROUNDS_MAX = 2_000;
@@ -39,14 +48,14 @@ const EVERYTHING = {
  * One world with a node, its store and some clients, and the judges of what they are told. The commands of a scenario
  * act on it; whatever does not hold throws.
  */
-export class Simulation implements Judge {
+export class Simulation {
   readonly world: VirtualWorld;
   readonly kernel: Kernel;
   readonly clients: readonly ModelClient[];
   readonly logs: LogOracle;
   readonly states: StateOracle;
   /** What this run has seen. */
-  readonly seen = { resumeAfterTrim: false, duplicate: false, slowReader: false, rollBack: false };
+  readonly seen: Seen = { resumeAfterTrim: false, duplicate: false, slowReader: false, rollBack: false };
   readonly #setting: Setting;
   readonly #book: SessionBook;
   readonly #options = new Map<string, ChannelOptions>();
@@ -56,9 +65,11 @@ export class Simulation implements Judge {
   #store: FickleChannels | null = null;
   #delivering: MemoryConnection | null = null;
   #isThrowingOut = false;
+  #isShaky: boolean;
 
   constructor(setting: Setting, faults: Faults) {
     this.#setting = setting;
+    this.#isShaky = setting.isStoreShaky;
     this.world = new VirtualWorld({ seed: setting.seed });
     const { world } = this;
     const nowMs = (): number => world.monotonicMs();
@@ -68,19 +79,20 @@ export class Simulation implements Judge {
       nowMs,
       endOf: (session) => this.#book.endOf(session),
       graceMs: DEFAULT_LIMITS.graceMs,
-      delayMaxMs: setting.isStoreLate ? 3 * DELAY_MAX_MS : 0,
+      delayMaxMs: (setting.isStoreLate ? 3 * DELAY_MAX_MS : 0) + (setting.isStoreShaky ? SHAKY_MAX_MS : 0),
       entriesMax: limitsOf(setting).stateEntries,
     });
     this.kernel = this.#open(faults);
     for (const channel of LOGS) this.logs.opened(channel, this.options(channel), this.#top(channel));
     for (const channel of STATES) this.states.opened(channel, this.options(channel));
+    const judges = new Judges(this.logs, (channel) => this.#isLog(channel), this.seen);
     const clientWorld = {
       accept: () => this.#accept(),
       ticket: (user: string) => this.kernel.ticket(user),
       nowMs,
       after: (delayMs: number, callback: () => void) => void world.after(delayMs, callback),
     };
-    this.clients = ["ada", "bob", "ada"].map((user, index) => new ModelClient(`c${index}`, user, clientWorld, this));
+    this.clients = ["ada", "bob", "ada"].map((user, index) => new ModelClient(`c${index}`, user, clientWorld, judges));
   }
 
   options(channel: string): ChannelOptions {
@@ -125,6 +137,8 @@ export class Simulation implements Judge {
     }
     this.#connections = this.#connections.filter(({ isServerDone }) => !isServerDone);
     this.states.checkOwners();
+    // Who was refused by the store asks again later, and knows nothing until then.
+    if (this.#isShaky) return;
     for (const client of this.clients) if (client.isConnected && !client.isStalled) this.#checkViews(client);
   }
 
@@ -198,13 +212,16 @@ export class Simulation implements Judge {
   finish(): void {
     const isDone = (): boolean =>
       this.clients.every(({ isConnected, attempts }) => isConnected && attempts.unconfirmed.length === 0);
-    for (let second = 0; second < 60 && (second === 0 || !isDone()); second++) {
-      if (second > 0) this.advance(1_000);
-      for (const client of this.clients) {
-        client.isStalled = false;
-        client.connect();
-      }
-      this.calm();
+    this.#comeBack();
+    // From now on the store does what it is asked, and whoever was refused has the time to ask again.
+    if (this.#isShaky) {
+      this.#isShaky = false;
+      this.advance(SHAKY_MAX_MS);
+      this.#comeBack();
+    }
+    for (let second = 0; second < 60 && !isDone(); second++) {
+      this.advance(1_000);
+      this.#comeBack();
     }
     // A store that does not know what it lost gives it away with the next publication.
     for (const channel of this.#silent) this.publish(channel, `closing-${channel}`);
@@ -229,27 +246,17 @@ export class Simulation implements Judge {
     demand(left.length === 0, () => `Left behind: ${left.join(", ")}`);
   }
 
-  started(who: string, { channel }: View, asked: string | null, pos: string | null): void {
-    if (this.#isLog(channel)) this.logs.started(who, channel, asked, pos);
-    else demand(asked === pos, () => `P4, ${who}: ${channel} begins elsewhere`);
+  #comeBack(): void {
+    for (const client of this.clients) {
+      client.isStalled = false;
+      client.connect();
+    }
+    this.calm();
   }
 
-  items(who: string, { channel }: View, push: Parameters<Judge["items"]>[2], values: readonly Shown[]): void {
-    if (this.#isLog(channel)) this.logs.items(who, push, values);
-  }
-
-  gap(who: string, view: View, push: Parameters<Judge["gap"]>[2]): void {
-    demand(this.#isLog(view.channel), () => `${who}: a gap of ${view.channel}`);
-    this.logs.gap(who, push);
-    if (view.isResuming && push.reason === "trimmed") this.seen.resumeAfterTrim = true;
-  }
-
-  accepted(...told: Parameters<Judge["accepted"]>): void {
-    this.logs.accepted(...told);
-  }
-
-  history(who: string, channel: string, page: HistoryTold, values: readonly Shown[]): void {
-    this.logs.history(who, channel, page, values);
+  #fate(): Fate {
+    const draw = this.#isShaky ? this.world.random() : 1;
+    return draw < 0.04 ? "lost" : draw < 0.1 ? "refused" : "kept";
   }
 
   #open(faults: Faults): Kernel {
@@ -273,6 +280,7 @@ export class Simulation implements Judge {
       openChannels: (context) => {
         this.#store = new FickleChannels(context, {
           delayMs: isStoreLate ? delayMs : null,
+          fate: () => this.#fate(),
           witness: {
             appended: (request, result) => {
               this.logs.appended(request, result);

@@ -33,7 +33,12 @@ export interface SubscriptionsHost {
   readonly judge: Judge;
   readonly isConnected: boolean;
   ask(command: Readonly<Record<string, unknown>>, answered: (reply: Reply) => void): void;
+  /** Later, if the connection is still the same. */
+  later(delayMs: number, callback: () => void): void;
 }
+
+/** How long a client waits before it asks again for what failed with `retry`. */
+const RETRY_MS = 1_000;
 
 /** One position per channel, and the receiver's rule: a push is taken only if it links to it. */
 export class Subscriptions {
@@ -113,8 +118,16 @@ export class Subscriptions {
     this.#host.ask({ cmd: "subscribe", channel: view.channel, ...from }, ({ ok, error }) => {
       // The server was faster, and has said where.
       if (error?.code === "already_subscribed") return;
+      if (error?.retry === true) return this.#subscribeLater(view, history);
       demand(ok !== undefined, () => `${this.#host.name}: subscribe to ${view.channel} got ${error?.code}`);
       this.#begin(view, asked, ok as unknown as { pos: string | null; live: boolean });
+    });
+  }
+
+  #subscribeLater(view: View, history: number): void {
+    view.status = "none";
+    this.#host.later(RETRY_MS, () => {
+      if (view.isWanted && view.status === "none") this.#subscribe(view, history);
     });
   }
 

@@ -78,6 +78,7 @@ function merge(one: MainThreadFigures, other: MainThreadFigures): MainThreadFigu
     tasks: one.tasks + other.tasks,
     busy: (one.busy + other.busy) / 2,
     longestMs: Math.max(one.longestMs, other.longestMs),
+    longestOwnMs: Math.max(one.longestOwnMs, other.longestOwnMs),
     longMs: [...one.longMs, ...other.longMs].sort((a, b) => b - a),
   };
 }
@@ -91,8 +92,9 @@ function textOf(index: number): string {
 /** The figures in lines. */
 export function printChatLoad({ messages, perSecond, durationMs }: ChatLoad, figures: ChatLoadFigures): string {
   const { following, scrolling, memory, rendered } = figures;
-  const tasks = ({ longestMs, busy, longMs, tasks: count }: MainThreadFigures): string =>
-    `longest task ${longestMs.toFixed(1)} ms, ${longMs.length} of 50 ms or more, ${count} in all, busy ${(100 * busy).toFixed(1)} %`;
+  const tasks = ({ longestMs, longestOwnMs, busy, longMs, tasks: count }: MainThreadFigures): string =>
+    `longest task ${longestMs.toFixed(1)} ms (${longestOwnMs.toFixed(1)} ms of processor time), ` +
+    `${longMs.length} of 50 ms or more, ${count} in all, busy ${(100 * busy).toFixed(1)} %`;
   const heaps = memory.map(({ heapBytes }) => (heapBytes / 1e6).toFixed(1));
   return [
     `${messages} messages in the room, ${perSecond} more a second, ${durationMs / 1_000} s, ${rendered} in the document`,

@@ -15,13 +15,14 @@ import type { Faults } from "./core/faults.ts";
 import type { Limits } from "./core/limits.ts";
 import type { Logger } from "./core/logger.ts";
 import { Metrics } from "./core/metrics.ts";
-import type { Ports, Timer } from "./core/ports.ts";
+import type { Ports } from "./core/ports.ts";
 import type { Group } from "./hub/group.ts";
 import { Hub } from "./hub/hub.ts";
 import { PageCache } from "./hub/page-cache.ts";
 import type { Admission, Admitted } from "./policy/admission.ts";
 import type { Target, Targets } from "./policy/target.ts";
 import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
+import { Graces } from "./session/graces.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
 import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost } from "./session/host.ts";
 import { jsonGroup } from "./session/json-codec.ts";
@@ -61,8 +62,7 @@ export class Node implements SessionHost, StoreSink {
   readonly wheel: HeartbeatWheel;
   readonly #targets: Targets;
   readonly #groups = new Map<Framing, Group>();
-  /** What ends with the graces of each instance. */
-  readonly #graces = new Map<string, Set<Grace>>();
+  readonly #graces: Graces;
   readonly #joiner = new Joiner();
   #backplane: OpenBackplane | null = null;
   #admission: Admission | null = null;
@@ -91,6 +91,7 @@ export class Node implements SessionHost, StoreSink {
     this.hub = new Hub({ ports, metrics, faults, store, schedule, closed });
     this.pages = new PageCache({ ports, metrics, store, bounds: { items: limits.pageItems, bytes: limits.pageBytes } });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
+    this.#graces = new Graces({ ports, metrics, apply: (request) => this.apply(request) });
   }
 
   /** The open backplane. Throws before `open`: a programmer's error, since nothing is accepted before. */
@@ -194,11 +195,11 @@ export class Node implements SessionHost, StoreSink {
     if (identity === null) return;
     const { instance } = identity;
     // Whoever leaves for good leaves with all it owns: also with what an earlier session of its left behind.
-    if (isForGood) for (const grace of this.#graces.get(instance) ?? []) grace.end();
+    if (isForGood) this.#graces.endAll(instance);
     if (held.length === 0) return;
-    const release = (): void => this.#release(held, instance, session.id);
-    if (isForGood) release();
-    else this.#holdFor(instance, release);
+    const holding = { instance, session: session.id, targets: held };
+    if (isForGood) this.#graces.release(holding);
+    else this.#graces.hold(holding, this.limits.graceMs);
   }
 
   deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
@@ -249,9 +250,7 @@ export class Node implements SessionHost, StoreSink {
   /** Ends every session and forgets every grace. What is queued for the store is submitted first. */
   close(): void {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
-    for (const graces of this.#graces.values()) for (const grace of graces) grace.timer.cancel();
-    this.metrics.graces = 0;
-    this.#graces.clear();
+    this.#graces.close();
     if (this.#backplane !== null) this.#flush();
   }
 
@@ -259,28 +258,6 @@ export class Node implements SessionHost, StoreSink {
     if (result.ok && result.duplicate) this.metrics.duplicates++;
     else if (result.ok) this.metrics.appended++;
     request.done(result);
-  }
-
-  /** Releases what an instance holds when its grace is over, or when it is ended early. */
-  #holdFor(instance: string, release: () => void): void {
-    const graces = this.#graces.get(instance) ?? new Set<Grace>();
-    const end = (): void => {
-      grace.timer.cancel();
-      graces.delete(grace);
-      if (graces.size === 0) this.#graces.delete(instance);
-      this.metrics.graces--;
-      release();
-    };
-    const grace: Grace = { timer: this.ports.after(this.limits.graceMs, end), end };
-    graces.add(grace);
-    this.#graces.set(instance, graces);
-    this.metrics.graces++;
-  }
-
-  #release(held: readonly Target[], instance: string, holder: string): void {
-    for (const { name, options } of held) {
-      this.apply({ channel: name, options, change: { op: "release", instance, holder }, done: () => {} });
-    }
   }
 
   #schedule(): void {
@@ -339,12 +316,6 @@ export class Node implements SessionHost, StoreSink {
     }
     if (batch.length > 0) this.backplane.channels.append(batch);
   }
-}
-
-/** The time in which an instance may come back to what it owns. */
-interface Grace {
-  readonly timer: Timer;
-  readonly end: () => void;
 }
 
 interface QueuedAppend {

@@ -21,7 +21,7 @@ export {
   type ConformanceSubject,
   type ConformanceTest,
 } from "./testing/conformance/conformance.ts";
-export { FickleChannels, type FickleOptions, type StoreWitness } from "./testing/fickle-channels.ts";
+export { FickleChannels, type Fate, type FickleOptions, type StoreWitness } from "./testing/fickle-channels.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./testing/kernel.ts";
 export { MemoryConnection, type MemoryConnectionOptions, type Received } from "./testing/memory-connection.ts";
 export { VirtualWorld, type VirtualWorldOptions } from "./testing/virtual-world.ts";

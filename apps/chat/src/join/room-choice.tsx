@@ -30,7 +30,7 @@ export function RoomChoice(props: {
 }
 
 /** Those in a room, in words. */
-export function whoIsThere({ count, people }: RoomEntry): string {
+function whoIsThere({ count, people }: RoomEntry): string {
   const names = people.slice(0, 2).map(({ name }) => displayName(name));
   const others = count - names.length;
   if (count === 0) return "Nobody here right now";

@@ -1,5 +1,6 @@
 import type { Reaction } from "carillon/chat-contract";
 import {
+  memo,
   useCallback,
   useEffect,
   useImperativeHandle,
@@ -58,7 +59,7 @@ export interface MessageListProps {
 }
 
 /** The messages of a room. */
-export function MessageList(props: MessageListProps): ReactNode {
+export const MessageList: (props: MessageListProps) => ReactNode = memo(function MessageList(props: MessageListProps) {
   const { timeline, hasMore, isLoading, hasFailed, loadOlder, unreadSince, unreadCount, onEnd } = props;
   const view = useMessageWindow(timeline, hasMore && !isLoading && !hasFailed ? loadOlder : null);
   const { range, isAtEnd, window } = view;
@@ -115,7 +116,7 @@ export function MessageList(props: MessageListProps): ReactNode {
       )}
     </div>
   );
-}
+});
 
 function renderRow(
   row: Row,

@@ -95,6 +95,7 @@ function useConversation({ room: roomName, name, onRefused }: OpenRoomProps) {
     // On a phone that would open the keyboard over what one came to read.
     if (matchMedia("(pointer: fine)").matches) composer.current?.focus();
   }, []);
+  const onLeave = useCallback(() => composer.current?.focus(), []);
   const { loadOlder: load } = history;
   const loadOlder = useCallback(() => void load(), [load]);
   const list = {
@@ -113,7 +114,7 @@ function useConversation({ room: roomName, name, onRefused }: OpenRoomProps) {
     editingId: acts.editingId,
     actions: acts.actions,
     onEnd: setIsAtEnd,
-    onLeave: () => composer.current?.focus(),
+    onLeave,
   };
   return { room, acts, typing, composer, list, enterList: () => handle.current?.focus() };
 }

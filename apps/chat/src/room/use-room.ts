@@ -7,6 +7,7 @@ import type { Mention } from "../text/mentions.ts";
 import type { ChatItem, MessageItem } from "../timeline/rows.ts";
 import type { PersonHere } from "./people-side.tsx";
 import { RECENT } from "./room-watch.tsx";
+import { useCalm } from "./use-calm.ts";
 
 /** Messages on a page of history. */
 const PAGE_SIZE = 60;
@@ -35,6 +36,7 @@ export function useRoom(room: string, name: string, isAtEnd: boolean): Room {
   const isIdle = useIsIdle();
   const channel = useRoomChannel(room);
   const history = useRoomHistory(room, isAtEnd ? KEPT_AT_END : KEPT_MAX);
+  const timeline = useCalm(history.timeline);
   const { users } = usePresence("chat:{room}", { room }, { info: { name, isIdle } });
   const people = useMemo(
     () =>
@@ -64,9 +66,9 @@ export function useRoom(room: string, name: string, isAtEnd: boolean): Room {
     },
     [names, name],
   );
-  const waiting = useMemo(() => countWaiting(history.timeline), [history.timeline]);
+  const waiting = useMemo(() => countWaiting(timeline), [timeline]);
   useLeaveWarning(waiting > 0);
-  return { me, channel, history, timeline: history.timeline, people, mentionable, nameOf, waiting };
+  return { me, channel, history, timeline, people, mentionable, nameOf, waiting };
 }
 
 function useRoomChannel(room: string) {

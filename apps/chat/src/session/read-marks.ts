@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import { storedValue } from "./stored-value.ts";
 
 /** Store time of the newest message that was read, by room. */
-export type ReadMarks = Readonly<Record<string, number>>;
+type ReadMarks = Readonly<Record<string, number>>;
 
 /** Rooms that are remembered at most. */
 const ROOMS_MAX = 200;

@@ -4,7 +4,7 @@
  */
 export const TEXT_BYTES_MAX = 58_000;
 /** Characters of a text at most, as the contract says. */
-export const TEXT_CHARACTERS_MAX = 60_000;
+const TEXT_CHARACTERS_MAX = 60_000;
 
 /** Bytes of a text as it goes over the wire. */
 export function wireBytes(text: string): number {

@@ -85,7 +85,7 @@ export function newestAt(timeline: readonly ChatItem[]): number {
 }
 
 /** True for two times of one day where the reader is. */
-export function isSameDay(one: number, other: number): boolean {
+function isSameDay(one: number, other: number): boolean {
   return new Date(one).toDateString() === new Date(other).toDateString();
 }
 

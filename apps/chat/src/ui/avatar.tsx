@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 /** Hues in tokens.css. */
-const HUES = 8;
+const HUES = 12;
 
 /** Somebody's picture: initials on a colour that follows from the id, so that two Adas can be told apart. */
 export function Avatar(props: {
@@ -28,7 +28,7 @@ function hueOf(user: string): number {
 }
 
 /** The first letters of the first two words. */
-export function initialsOf(name: string): string {
+function initialsOf(name: string): string {
   const words = name.split(/\s+/).filter((word) => word !== "");
   const letters = words.slice(0, 2).map((word) => Array.from(word)[0] ?? "");
   return letters.join("").toLocaleUpperCase();

@@ -19,6 +19,11 @@ export class Outbox {
   #first: Uint8Array | null = null;
   #others: Uint8Array[] | null = null;
   #pendingBytes = 0;
+  /**
+   * What the connection held back of the last write. While that is nothing, the connection need not be asked: to look
+   * at a thousand sockets before the first of them is written would bring each of them into the cache twice.
+   */
+  #heldBackBytes = 0;
 
   /** `onRoom` is called when writing made room in a full outbox; that the peer made room, the connection tells. */
   constructor(connection: Connection, owner: OutboxOwner, bytesMax: number, onRoom: () => void) {
@@ -30,7 +35,7 @@ export class Outbox {
 
   /** Bytes that the peer has yet to take. */
   get bytes(): number {
-    return this.#pendingBytes + this.#connection.queuedBytes;
+    return this.#heldBackBytes === 0 ? this.#pendingBytes : this.#pendingBytes + this.#connection.queuedBytes;
   }
 
   /** True at or over the bound: offer nothing and read nothing until there is room. */
@@ -83,6 +88,7 @@ export class Outbox {
     this.clear();
     if (others === null) this.#connection.write(first);
     else joiner.write(this.#connection, [first, ...others]);
+    this.#heldBackBytes = this.#connection.queuedBytes;
     return bytes;
   }
 

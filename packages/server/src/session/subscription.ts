@@ -35,6 +35,7 @@ export class Subscription implements Subscriber, CatchingUp {
   slot: number = -1;
   readonly #host: SessionHost;
   readonly #owner: SubscriptionOwner;
+  readonly #outbox: Outbox;
   #isEnded = false;
   /** A read is under way: its answer decides what comes next. */
   #isReading = false;
@@ -50,6 +51,7 @@ export class Subscription implements Subscriber, CatchingUp {
     this.target = target;
     this.#host = host;
     this.#owner = owner;
+    this.#outbox = owner.outbox;
     this.channel = target.name;
     this.group = group;
     host.metrics.subscriptions++;
@@ -63,7 +65,7 @@ export class Subscription implements Subscriber, CatchingUp {
   }
 
   offer(bytes: Uint8Array): boolean {
-    return bytes.byteLength === 0 || this.#owner.outbox.offer(bytes);
+    return bytes.byteLength === 0 || this.#outbox.offer(bytes);
   }
 
   lagged(): void {
@@ -105,7 +107,7 @@ export class Subscription implements Subscriber, CatchingUp {
    * the page is not: pages of all of a session's channels may come at once, and must not pile up.
    */
   #mustWait(): boolean {
-    this.#isWaiting = this.#owner.outbox.isFull;
+    this.#isWaiting = this.#outbox.isFull;
     return this.#isWaiting;
   }
 
@@ -130,7 +132,7 @@ export class Subscription implements Subscriber, CatchingUp {
       }
       this.#owner.push({ push: "gap", channel: this.target.name, from: after, to: prev, reason: gap });
     }
-    if (!isEmpty) this.#owner.outbox.push(unit.bytes(this.group));
+    if (!isEmpty) this.#outbox.push(unit.bytes(this.group));
     this.position = pos;
     if (atTop && this.#host.hub.join(this, this.#askedAt)) this.#wentLive(pos);
     else this.#host.catchUp(this);
@@ -148,7 +150,7 @@ export class Subscription implements Subscriber, CatchingUp {
     const [unit, ...rest] = this.#snapshot;
     if (unit === undefined) return;
     this.#snapshot = rest;
-    this.#owner.outbox.push(unit.bytes(this.group));
+    this.#outbox.push(unit.bytes(this.group));
     // Only the last unit has a position; what changed since is read from there, like after any absence.
     if (unit.content.pos !== null) this.position = unit.content.pos;
     this.#host.catchUp(this);

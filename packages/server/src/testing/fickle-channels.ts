@@ -8,6 +8,7 @@ import type {
   ApplyResult,
   ChannelOptions,
   ChannelStore,
+  Failure,
   HistoryPage,
   HistoryRequest,
   Page,
@@ -31,22 +32,31 @@ export interface StoreWitness {
   removed?(channel: string, top: Position): void;
 }
 
+/**
+ * What becomes of a request: it is `kept`, `refused` without effect, or `lost`: it has its effect, and the answer is
+ * that the store can't be reached.
+ */
+export type Fate = "kept" | "refused" | "lost";
+
 /** Settings of {@link FickleChannels}. */
 export interface FickleOptions {
   /** Milliseconds that the next message to or from the store takes; null: everything is answered within the call. */
   readonly delayMs: (() => number) | null;
+  /** Decides on the next request. Default: all are kept. */
+  readonly fate?: () => Fate;
   readonly witness?: StoreWitness;
 }
 
 /**
  * A store that keeps what a `ChannelStore` promises and nothing beyond: the memory store, behind lines that take their
  * time. Requests take effect in order and later; answers and deliveries travel on lines of their own, so that each may
- * overtake the other. And its logs can be rolled back to what they were some appends ago, as those of a broker that is
+ * overtake the other. It may fail now and then. And its logs can be rolled back to what they were some appends ago, as those of a broker that is
  * restored from an old copy.
  */
 export class FickleChannels implements ChannelStore {
   readonly capabilities: StoreCapabilities = { durable: false, distributed: false, entryTtl: true };
   readonly #witness: StoreWitness;
+  readonly #fate: () => Fate;
   readonly #sink: StoreSink;
   readonly #logs: RecordedLogs;
   readonly #states: MemoryChannels;
@@ -61,8 +71,9 @@ export class FickleChannels implements ChannelStore {
   /** Channels with a subscription that is active or on its way, and which one it is. */
   readonly #subscribed = new Map<string, { readonly options: ChannelOptions }>();
 
-  constructor(context: BackplaneContext, { delayMs, witness = {} }: FickleOptions) {
+  constructor(context: BackplaneContext, { delayMs, fate = () => "kept", witness = {} }: FickleOptions) {
     this.#witness = witness;
+    this.#fate = fate;
     this.#sink = context.sink;
     const sink: StoreSink = { ...quiet, deliver: (...delivery) => this.#deliver(...delivery) };
     this.#logs = new RecordedLogs({ ...context, sink });
@@ -88,10 +99,9 @@ export class FickleChannels implements ChannelStore {
     const subscription = this.#subscribed.get(channel) ?? { options };
     this.#subscribed.set(channel, subscription);
     this.#requests.send(() => {
-      if (this.#subscribed.get(channel) !== subscription) {
-        const message = "The subscription was ended before it was active.";
-        return this.#answers.send(() => done({ ok: false, code: "unavailable", message }));
-      }
+      // It may have been ended before it was active.
+      const isCurrent = this.#subscribed.get(channel) === subscription;
+      if (!isCurrent || this.#fate() !== "kept") return this.#answers.send(() => done(UNAVAILABLE));
       this.#on(channel, options, (store) =>
         store.subscribe(channel, options, (answer) => this.#answers.send(() => done(answer))),
       );
@@ -110,49 +120,37 @@ export class FickleChannels implements ChannelStore {
 
   append(batch: readonly AppendRequest[]): void {
     const handedIn = ++this.#time;
-    const answered = batch.map((request) => ({
-      ...request,
-      done: (result: AppendResult) => this.#done(request, result),
-    }));
     this.#requests.send(() => {
-      // What was handed in behind a failure, and before that was answered, fails with it: its sender could not know.
-      const isBehind = ({ channel, idempotency }: AppendRequest): boolean =>
-        (this.#failures.get(`${channel} ${idempotency?.scope}`) ?? 0) > handedIn;
-      for (const request of answered) if (isBehind(request)) request.done(OUT_OF_ORDER);
-      this.#logs.append(answered.filter((request) => !isBehind(request)));
+      for (const request of batch) this.#append(request, handedIn);
     });
   }
 
   apply(batch: readonly ApplyRequest[]): void {
     this.#requests.send(() => {
       for (const request of batch) {
+        const fate = this.#fate();
         const done = (result: ApplyResult): void => {
           this.#witness.applied?.(request, result);
-          this.#answers.send(() => request.done(result));
+          this.#answers.send(() => request.done(fate === "kept" ? result : UNAVAILABLE));
         };
-        this.#states.apply([{ ...request, done }]);
+        if (fate === "refused") this.#answers.send(() => request.done(UNAVAILABLE));
+        else this.#states.apply([{ ...request, done }]);
       }
     });
   }
 
   read(request: ReadRequest, done: (answer: Answer<Page>) => void): void {
     const { channel, options } = request;
-    this.#requests.send(() =>
-      this.#on(channel, options, (store) => store.read(request, (answer) => this.#answers.send(() => done(answer)))),
-    );
+    this.#ask(channel, options, done, (store, answer) => store.read(request, answer));
   }
 
   history(request: HistoryRequest, done: (answer: Answer<HistoryPage>) => void): void {
     const { channel, options } = request;
-    this.#requests.send(() =>
-      this.#on(channel, options, (store) => store.history(request, (answer) => this.#answers.send(() => done(answer)))),
-    );
+    this.#ask(channel, options, done, (store, answer) => store.history(request, answer));
   }
 
   snapshot(channel: string, options: ChannelOptions, done: (answer: Answer<Snapshot>) => void): void {
-    this.#requests.send(() =>
-      this.#states.snapshot(channel, options, (answer) => this.#answers.send(() => done(answer))),
-    );
+    this.#ask(channel, options, done, (store, answer) => store.snapshot(channel, options, answer));
   }
 
   remove(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
@@ -196,10 +194,34 @@ export class FickleChannels implements ChannelStore {
     return top;
   }
 
-  #done(request: AppendRequest, result: AppendResult): void {
-    this.#witness.appended?.(request, result);
-    const isFailed = !result.ok && RETRYABLE_CODES.includes(result.code);
+  /** Asks a question, which gets the answer that is right when it reaches the store. */
+  #ask<T>(
+    channel: string,
+    options: ChannelOptions,
+    done: (answer: Answer<T>) => void,
+    question: (store: MemoryChannels, answer: (answer: Answer<T>) => void) => void,
+  ): void {
+    this.#requests.send(() => {
+      if (this.#fate() !== "kept") return this.#answers.send(() => done(UNAVAILABLE));
+      this.#on(channel, options, (store) => question(store, (answer) => this.#answers.send(() => done(answer))));
+    });
+  }
+
+  #append(request: AppendRequest, handedIn: number): void {
     const scope = `${request.channel} ${request.idempotency?.scope}`;
+    // What was handed in behind a failure, and before that was answered, fails with it: its sender could not know.
+    if ((this.#failures.get(scope) ?? 0) > handedIn) return this.#answer(request, scope, OUT_OF_ORDER);
+    const fate = this.#fate();
+    if (fate === "refused") return this.#answer(request, scope, UNAVAILABLE);
+    const done = (result: AppendResult): void => {
+      this.#witness.appended?.(request, result);
+      this.#answer(request, scope, fate === "lost" ? UNAVAILABLE : result);
+    };
+    this.#logs.append([{ ...request, done }]);
+  }
+
+  #answer(request: AppendRequest, scope: string, result: AppendResult): void {
+    const isFailed = !result.ok && RETRYABLE_CODES.includes(result.code);
     if (isFailed) this.#failures.set(scope, Infinity);
     this.#answers.send(() => {
       if (isFailed) this.#failures.set(scope, ++this.#time);
@@ -221,6 +243,7 @@ export class FickleChannels implements ChannelStore {
   }
 }
 
+const UNAVAILABLE: Failure = { ok: false, code: "unavailable", message: "The store can't be reached." };
 const OUT_OF_ORDER: AppendResult = {
   ok: false,
   code: "out_of_order",

@@ -87,6 +87,18 @@ describe("Catching up", () => {
     expect(kernel.node.metrics.catchingUp).toBe(0);
   });
 
+  it("begins as many publications back as asked for, with the amendments in between", () => {
+    const [reader, writer] = [enter(), enter()];
+    writer.send(publish("a"), publish("b"), publish("c"), publish("d"));
+    writer.send({ cmd: "amend", id: 9, channel: CHANNEL, publication: "c", amendment: "x", data: "edited" });
+    writer.send(publish("e"));
+    reader.send({ cmd: "subscribe", id: 2, channel: CHANNEL, history: 3 });
+    const [reply, pushed, live] = reader.read();
+    expect(namesIn([pushed ?? {}])).toEqual(["c", "d", "x", "e"]);
+    expect(reply?.ok).toMatchObject({ pos: pushed?.["prev"], live: false });
+    expect(live).toMatchObject({ push: "live", pos: pushed?.["pos"] });
+  });
+
   it("sends a snapshot in pages that keep to their bounds in bytes", () => {
     kernel = openKernel(world, { limits: { pageBytes: 1_000 } });
     const peer = enter();
@@ -115,7 +127,7 @@ describe("Catching up", () => {
     leaves.connection.cut();
     stays.read();
     world.advance(1);
-    (store as FickleChannels | null)?.rollBack(1, true);
+    (store as FickleChannels | null)?.rollBack(2, true);
     world.settle();
     expect(stays.read()).toMatchObject([{ push: "gap", reason: "rollback" }, { push: "live" }]);
     const back = enter();

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
+import { FickleChannels, type Fate } from "../../src/testing/fickle-channels.ts";
 import type { Kernel } from "../../src/testing/kernel.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { openKernel, Peer } from "./peer.ts";
@@ -80,6 +81,24 @@ describe("What an instance owns", () => {
     back.connection.leave();
     back.connection.deliver();
     world.settle();
+    expect(members()).toBe(0);
+    expect(kernel.node.metrics.graces).toBe(0);
+  });
+
+  it("ends as soon as the store can be reached again when it can't be at the end of the grace", () => {
+    let fate: Fate = "kept";
+    kernel = openKernel(world, {
+      openChannels: (context) => new FickleChannels(context, { delayMs: null, fate: () => fate }),
+    });
+    const { peer } = enter({ ticket: kernel.ticket("ada") });
+    peer.send(ENTER);
+    peer.connection.cut();
+    fate = "refused";
+    world.advance(DEFAULT_LIMITS.graceMs + 30_000);
+    expect(kernel.node.metrics.graces).toBe(1);
+    fate = "kept";
+    expect(members()).toBe(1);
+    world.advance(1_000);
     expect(members()).toBe(0);
     expect(kernel.node.metrics.graces).toBe(0);
   });
