@@ -258,8 +258,12 @@ async function pace(subject: Subject): Promise<number[]> {
   return tookMs.sort((one, other) => one - other);
 }
 
-function at(sorted: readonly number[], share: number): string {
+function quantile(sorted: readonly number[], share: number): string {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(2);
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
 }
 
 async function measure(seconds: number, rounds: number): Promise<void> {
@@ -285,7 +289,6 @@ async function measure(seconds: number, rounds: number): Promise<void> {
       }
       const middle = (of: (run: (typeof runs)[number]) => number): number => spreadOf(runs.map(of)).median;
       const ratio = spreadOf(runs.map((run) => run.lmdb.perSecond / run.memory.perSecond));
-      const whole = (value: number): string => Math.round(value).toLocaleString("en");
       console.log(
         `| ${inFlight} | ${whole(middle((run) => run.memory.perSecond))} | ${whole(middle((run) => run.lmdb.perSecond))} | ` +
           `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}) | ≥ ${RATIO_BAR} ` +
@@ -298,7 +301,7 @@ async function measure(seconds: number, rounds: number): Promise<void> {
     for (const subject of subjects) {
       const took = await pace(subject);
       console.log(
-        `${subject.kind}: p50 ${at(took, 0.5)}, p99 ${at(took, 0.99)}, max ${at(took, 1)} (${took.length} publishes)`,
+        `${subject.kind}: p50 ${quantile(took, 0.5)}, p99 ${quantile(took, 0.99)}, max ${quantile(took, 1)} (${took.length} publishes)`,
       );
     }
     for (const { kind, failed } of subjects) {

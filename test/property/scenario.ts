@@ -5,7 +5,7 @@ import type { Simulation } from "./simulation.ts";
 import { Stage } from "./stage.ts";
 
 /** A command of a scenario: which, by whom, on what, how much. Numbers, so that drawing and shrinking are cheap. */
-export type Step = readonly [kind: number, who: number, what: number, amount: number];
+type Step = readonly [kind: number, who: number, what: number, amount: number];
 
 /** A whole scenario. */
 export interface Scenario {

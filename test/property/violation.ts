@@ -1,5 +1,5 @@
 /** A promise of the kernel that did not hold. */
-export class Violation extends Error {
+class Violation extends Error {
   override readonly name: string = "Violation";
 }
 

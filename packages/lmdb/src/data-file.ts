@@ -96,7 +96,7 @@ class DataFile {
       pageSize: page.readUInt32LE(FREE_TREE_AT),
       commit: page.readBigUInt64LE(COMMIT_AT),
       lastPage: Number(page.readBigUInt64LE(LAST_PAGE_AT)),
-      roots: [FREE_TREE_AT, MAIN_TREE_AT].map((at) => page.readBigUInt64LE(at + ROOT_AT)).filter(isPage),
+      roots: [FREE_TREE_AT, MAIN_TREE_AT].map((tree) => page.readBigUInt64LE(tree + ROOT_AT)).filter(isPage),
     };
   }
 

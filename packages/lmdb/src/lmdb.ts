@@ -35,11 +35,19 @@ export function lmdb({ path }: LmdbOptions): Backplane {
   return {
     name: "lmdb",
     open: (context, done) => {
-      openStore(folder, context).then(done, (error: unknown) =>
-        done(error instanceof Error ? error : new Error(String(error))),
-      );
+      void answer(openStore(folder, context), done);
     },
   };
+}
+
+/** Hands over what was opened, or the error that says why not. */
+async function answer(
+  opening: Promise<OpenBackplane>,
+  done: (backplane: OpenBackplane | Error) => void,
+): Promise<void> {
+  const [opened] = await Promise.allSettled([opening]);
+  if (opened.status === "fulfilled") done(opened.value);
+  else done(opened.reason instanceof Error ? opened.reason : new Error(String(opened.reason)));
 }
 
 async function openStore(path: string, context: BackplaneContext): Promise<OpenBackplane> {
@@ -124,8 +132,14 @@ function start(
       // What was asked for before is written, and answered, before the files are closed.
       queue.close(() => {
         channels.close();
-        environment.close().then(done, done);
+        void settled(environment.close(), done);
       });
     },
   };
+}
+
+/** Calls `done` when the work has ended, well or not: there is nothing left to do about it. */
+async function settled(work: Promise<unknown>, done: () => void): Promise<void> {
+  await Promise.allSettled([work]);
+  done();
 }

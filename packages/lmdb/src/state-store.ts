@@ -106,7 +106,7 @@ export class StateStore {
     const end = offsetKey(Kind.journal, head.number, head.top.offset);
     let count = 0;
     let floor = head.floor;
-    for (const { value } of [...environment.range({ start, end, limit })]) {
+    for (const { value } of Array.from(environment.range({ start, end, limit }))) {
       const { at, key } = decodeChange(value);
       if (at >= olderThan) break;
       const offset = floor.offset + 1;

@@ -19,7 +19,7 @@ const subject: ConformanceSubject = {
 
 describe("the lmdb backplane", () => {
   for (const { name, skip, run } of conformanceTests(subject)) {
-    // oxlint-disable-next-line vitest/expect-expect -- The cases bring their own assertions, for any test runner.
+    // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- The cases bring their own assertions, for any test runner.
     test(name, async (context) => (skip === null ? run() : context.skip(skip)));
   }
 });

@@ -40,6 +40,6 @@ export function openStore(path: string, context: BackplaneContext): Promise<Open
 }
 
 /** Closes a store. */
-export function closeStore(backplane: OpenBackplane): Promise<void> {
+function closeStore(backplane: OpenBackplane): Promise<void> {
   return new Promise((resolve) => backplane.close(resolve));
 }

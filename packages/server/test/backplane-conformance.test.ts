@@ -20,7 +20,7 @@ const tests = conformanceTests(subject);
 
 describe("the memory backplane", () => {
   for (const { name, run } of tests.filter(({ skip }) => skip === null)) {
-    // oxlint-disable-next-line vitest/expect-expect -- The cases bring their own assertions, for any test runner.
+    // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- The cases bring their own assertions, for any test runner.
     test(name, run);
   }
 

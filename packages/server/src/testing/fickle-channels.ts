@@ -170,7 +170,7 @@ export class FickleChannels implements ChannelStore {
   }
 
   /**
-   * Makes all logs what they were `appends` batches ago, the memory of publication ids included. `isNoticed`: the store
+   * Makes all logs what they were some `appends` ago, the memory of publication ids included. `isNoticed`: the store
    * knows that it lost touch, and says so; otherwise the next delivery has to give it away.
    */
   rollBack(appends: number, isNoticed: boolean): void {

@@ -61,7 +61,7 @@ export class RecordedLogs {
     work(this.#store);
   }
 
-  /** Makes the store what it was that many batches of appends ago, and forgets what came after. */
+  /** Makes the store what it was that many appends ago, and forgets what came after. */
   rollBack(appends: number): void {
     let kept = this.#deeds.length;
     let left = appends;

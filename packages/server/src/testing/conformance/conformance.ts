@@ -1,6 +1,7 @@
 import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.ts";
 import type { Ports } from "../../core/ports.ts";
 import { amendCases } from "./amend-cases.ts";
+import { channelCases } from "./channel-cases.ts";
 import { ConformanceWorld } from "./conformance-world.ts";
 import { durabilityCases } from "./durability-cases.ts";
 import { idCases } from "./id-cases.ts";
@@ -36,7 +37,7 @@ export interface ConformanceSubject {
 }
 
 /** What a case needs beyond the minimum. */
-export type ConformanceNeed = "lasts" | "copies";
+type ConformanceNeed = "lasts" | "copies";
 
 /** One thing that a backplane has to hold to. */
 export interface ConformanceCase {
@@ -57,6 +58,7 @@ export interface ConformanceTest {
 
 const CASES: readonly ConformanceCase[] = [
   ...logCases,
+  ...channelCases,
   ...amendCases,
   ...positionCases,
   ...idCases,
@@ -76,7 +78,8 @@ const CASES: readonly ConformanceCase[] = [
  * }
  */
 export function conformanceTests(subject: ConformanceSubject): readonly ConformanceTest[] {
-  return CASES.map(({ name, needs = [], run }) => {
+  return CASES.map((testCase) => {
+    const { name, needs = [] } = testCase;
     const missing = needs.map((need) => subject[need]).find((fact) => fact !== true);
     return {
       name,
@@ -84,7 +87,7 @@ export function conformanceTests(subject: ConformanceSubject): readonly Conforma
       run: async () => {
         const world = new ConformanceWorld(subject, await subject.create());
         try {
-          await run(world);
+          await testCase.run(world);
         } finally {
           await world.end();
         }

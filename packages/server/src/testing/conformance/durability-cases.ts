@@ -7,6 +7,10 @@ async function reopen(world: ConformanceWorld): Promise<void> {
   await world.open();
 }
 
+function owner(instance: string): { readonly user: string; readonly instance: string } {
+  return { user: "u", instance };
+}
+
 /** What a store that lasts still knows when it is opened again. */
 export const durabilityCases: readonly ConformanceCase[] = [
   {
@@ -162,10 +166,6 @@ export const durabilityCases: readonly ConformanceCase[] = [
     needs: ["lasts"],
     async run(world) {
       await world.open({ graceMs: 3_000 });
-      const owner = (instance: string): { readonly user: string; readonly instance: string } => ({
-        user: "u",
-        instance,
-      });
       await world.set({ key: "gone", owner: owner("i_1"), holder: "s_1" }, OWNED);
       await world.set({ key: "back", owner: owner("i_2"), holder: "s_2" }, OWNED);
       await world.set({ key: "nobody's" }, OWNED);

@@ -48,8 +48,8 @@ export const ownershipCases: readonly ConformanceCase[] = [
       deepEqual(
         delivered
           .slice(5)
-          .map((record) => [record.kind, "key" in record && record.key])
-          .sort(),
+          .map((record) => [record.kind, "key" in record ? record.key : ""])
+          .toSorted(([, one = ""], [, other = ""]) => one.localeCompare(other)),
         [
           ["removal", "a"],
           ["removal", "c"],
