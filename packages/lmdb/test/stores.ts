@@ -38,8 +38,3 @@ export function openStore(path: string, context: BackplaneContext): Promise<Open
     lmdb({ path }).open(context, (opened) => (opened instanceof Error ? reject(opened) : resolve(opened)));
   });
 }
-
-/** Closes a store. */
-function closeStore(backplane: OpenBackplane): Promise<void> {
-  return new Promise((resolve) => backplane.close(resolve));
-}
