@@ -170,7 +170,11 @@ export class Node implements SessionHost, StoreSink {
 
   opened(session: OpenSession, admitted: Admitted): CarillonError | null {
     const { connectionsPerUser } = this.limits;
-    if (this.registry.ofUser(admitted.user.id).length >= connectionsPerUser) {
+    // The older connection of an instance that comes back is about to be ended, and must not keep it out.
+    const others = this.registry
+      .ofUser(admitted.user.id)
+      .filter(({ identity }) => identity?.instance !== admitted.instance);
+    if (others.length >= connectionsPerUser) {
       const message = `Expected at most ${connectionsPerUser} connections of a user; close one first.`;
       return new CarillonError("overloaded", message);
     }

@@ -98,11 +98,13 @@ function useConversation({ room: roomName, name, onRefused }: OpenRoomProps) {
   const onLeave = useCallback(() => composer.current?.focus(), []);
   const { loadOlder: load } = history;
   const loadOlder = useCallback(() => void load(), [load]);
+  // An empty list is no reason to load what is older while its own messages are on their way to the page.
+  const isToCome = timeline.length === 0 && (!channel.isLive || history.timeline.length > 0);
   const list = {
     ref: handle,
     timeline,
     hasMore: history.hasMore,
-    isLoading: history.isLoading || (!channel.isLive && timeline.length === 0),
+    isLoading: history.isLoading || isToCome,
     hasFailed: history.error !== null,
     loadOlder,
     unreadSince: unread.since,

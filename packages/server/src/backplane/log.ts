@@ -94,9 +94,10 @@ export class Log {
     let bytes = 0;
     for (let index = start.offset - this.#oldest().offset; index < this.#ring.length; index++) {
       const entry = this.#ring.at(index);
-      bytes += payloadSize(entry.record.data);
+      const record = this.#asOfNow(entry.record);
+      bytes += payloadSize(record.data);
       if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
-      records.push(this.#asOfNow(entry.record));
+      records.push(record);
       pos = entry.place;
     }
     const atTop = pos.offset === this.#top.offset;

@@ -103,7 +103,9 @@ export class WebSocketConnection implements Connection {
   }
 
   get queuedBytes(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+    const { writableLength } = this.#socket;
+    // Asked after every write: what is nearly always nothing is looked at first.
+    return writableLength === 0 || this.#socket.destroyed ? 0 : writableLength;
   }
 
   get takenBytes(): number {

@@ -176,3 +176,12 @@ test("more connections of one user than the limit are refused, the others stay",
   await expect(second.closed).resolves.toMatchObject({ code: 4003 });
   await expect(peer.ok({ cmd: "ping" })).resolves.toEqual({});
 });
+
+test("an instance that comes back is not kept out by its own older connection", async () => {
+  await using server = await startServer({ limits: { connectionsPerUser: 1 } });
+  const peer = await server.open();
+  const { resume } = await peer.ok({ cmd: "connect", ticket: await server.ticket("ada") });
+  const back = await server.open();
+  await back.ok({ cmd: "connect", resume });
+  await expect(peer.closed).resolves.toMatchObject({ code: 4004 });
+});
