@@ -5,11 +5,13 @@ import { damaged } from "./store-error.ts";
 const CHUNK_BYTES = 65_536;
 /** The largest number of six bytes. */
 export const SIX_MAX: number = 2 ** 48 - 1;
-/** Bytes of the checksum that stands before every value. */
+/** Bytes of the checksum at the end of every value. */
 const CHECKSUM_BYTES = 4;
+/** The CRC-32 of anything that ends with its own, lowest byte first: the complement of 0xdebb20e3 (RFC 1662, appendix C). */
+const GOOD = 0x2144df1c;
 
 /**
- * Writes values, each behind its checksum. A value stays as it is once written: the store hands its memory to the
+ * Writes values, each with its checksum. A value stays as it is once written: the store hands its memory to the
  * thread that commits.
  */
 export class ByteWriter {
@@ -25,14 +27,12 @@ export class ByteWriter {
       this.#at = 0;
     }
     this.#start = this.#at;
-    this.#at += CHECKSUM_BYTES;
   }
 
   /** Ends the value and returns it. */
   end(): Uint8Array {
-    const value = this.#chunk.subarray(this.#start, this.#at);
-    value.writeUInt32BE(crc32(value.subarray(CHECKSUM_BYTES)));
-    return value;
+    this.#at = this.#chunk.writeUInt32LE(crc32(this.#chunk.subarray(this.#start, this.#at)), this.#at);
+    return this.#chunk.subarray(this.#start, this.#at);
   }
 
   one(value: number): void {
@@ -80,13 +80,13 @@ export class ByteWriter {
 /** Reads a value that {@link ByteWriter} wrote. Throws a `StoreError` when it is not what was written. */
 export class ByteReader {
   readonly #bytes: Buffer;
-  #at = CHECKSUM_BYTES;
+  readonly #end: number;
+  #at = 0;
 
   constructor(value: Uint8Array) {
-    this.#bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    const isWhole =
-      value.byteLength >= CHECKSUM_BYTES && this.#bytes.readUInt32BE() === crc32(this.#bytes.subarray(CHECKSUM_BYTES));
-    if (!isWhole) throw damaged("a value does not have the checksum that it was written with");
+    this.#bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    this.#end = value.byteLength - CHECKSUM_BYTES;
+    if (crc32(value) !== GOOD) throw damaged("a value does not have the checksum that it was written with");
   }
 
   one(): number {
@@ -116,22 +116,34 @@ export class ByteReader {
     return this.#text(this.two());
   }
 
+  /** Passes over what {@link ByteReader.short} would read. */
+  skipShort(): void {
+    const length = this.one();
+    this.#at += length;
+  }
+
+  /** Passes over what {@link ByteReader.long} would read. */
+  skipLong(): void {
+    const length = this.two();
+    this.#at += length;
+  }
+
   /** Text up to the value's end. */
   restText(): string {
-    return this.#text(this.#bytes.length - this.#at);
+    return this.#text(this.#end - this.#at);
   }
 
   /** Bytes up to the value's end; they share the value's memory. */
   restBytes(): Uint8Array {
-    const { buffer, byteOffset, length } = this.#bytes;
-    const bytes = new Uint8Array(buffer, byteOffset + this.#at, length - this.#at);
-    this.#at = length;
+    const { buffer, byteOffset } = this.#bytes;
+    const bytes = new Uint8Array(buffer, byteOffset + this.#at, this.#end - this.#at);
+    this.#at = this.#end;
     return bytes;
   }
 
   /** True while something is left. */
   get hasMore(): boolean {
-    return this.#at < this.#bytes.length;
+    return this.#at < this.#end;
   }
 
   #text(length: number): string {

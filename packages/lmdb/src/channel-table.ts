@@ -8,7 +8,7 @@ import type { StoreState } from "./store-state.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
 /** Channels kept in memory; the others are read again when they are asked for, which costs some microseconds. */
-const CHANNELS_MAX = 20_000;
+const CHANNELS_MAX = 10_000;
 const ENCODED_NAME = new TextEncoder();
 
 /** What everything that keeps channels works with. */
@@ -27,6 +27,8 @@ export interface StoreParts {
  */
 export class ChannelTable {
   readonly #channels = new Map<string, Channel>();
+  /** At how many channels to look for some that can be forgotten. */
+  #roomAt = CHANNELS_MAX;
   readonly #parts: StoreParts;
 
   constructor(parts: StoreParts) {
@@ -37,7 +39,7 @@ export class ChannelTable {
   get(name: string, options: ChannelOptions): Channel {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
-    if (this.#channels.size >= CHANNELS_MAX) this.#makeRoom();
+    if (this.#channels.size >= this.#roomAt) this.#makeRoom();
     const channel = new Channel(name, this.stored(name) ?? this.#unwritten(name, options), this.#parts.writer);
     this.#channels.set(name, channel);
     return channel;
@@ -72,6 +74,7 @@ export class ChannelTable {
     }
     channel.advance(newHead(options, this.#number(channel.name), firstPlace(ports.id())));
     channel.agedOffset = 0;
+    channel.forgetIds();
     queue.touch(channel);
   }
 
@@ -103,9 +106,13 @@ export class ChannelTable {
   /** Forgets channels that are not in use, the longest known first. */
   #makeRoom(): void {
     for (const [name, channel] of this.#channels) {
-      if (this.#channels.size < CHANNELS_MAX * 0.9) return;
-      if (channel.isIdle) this.#channels.delete(name);
+      if (this.#channels.size < CHANNELS_MAX * 0.9) break;
+      if (!channel.isIdle) continue;
+      channel.forgetIds();
+      this.#channels.delete(name);
     }
+    // If most are in use, the next look has to be worth the while as well: it goes through all of them.
+    this.#roomAt = Math.max(CHANNELS_MAX, this.#channels.size * 1.25);
   }
 }
 

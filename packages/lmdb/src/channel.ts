@@ -1,8 +1,10 @@
-import type { ChannelOptions, Place } from "@carillon/server/backplane";
+import type { Position } from "@carillon/protocol";
+import { formatPlace, type ChannelOptions, type Place } from "@carillon/server/backplane";
 import type { ByteWriter } from "./bytes.ts";
 import type { Write } from "./environment.ts";
 import { boundsOf, encodeHead, type ChannelHead } from "./head-codec.ts";
 import { Kind, textKey } from "./layout.ts";
+import type { RecentIds } from "./recent-ids.ts";
 import type { Head } from "./write-queue.ts";
 
 /**
@@ -15,10 +17,14 @@ export class Channel implements Head {
   isSubscribed = false;
   /** Log: nothing up to this offset is young enough to be read. A hint that spares a search. */
   agedOffset = 0;
+  /** Log: offsets of publications by id, those behind `indexed`; null: to be read again. See {@link IdIndex}. */
+  recent: RecentIds | null = null;
   #durable: ChannelHead;
   #ahead: ChannelHead;
   /** In commits that are closed and not yet stored, oldest first. */
   readonly #sealed: ChannelHead[] = [];
+  #position: Position | null = null;
+  #positionOf: Place | null = null;
   readonly #writer: ByteWriter;
 
   constructor(name: string, head: ChannelHead, writer: ByteWriter) {
@@ -48,9 +54,24 @@ export class Channel implements Head {
     return !this.isSubscribed && this.isSettled;
   }
 
+  /** The position that it will be in. */
+  get position(): Position {
+    if (this.#position === null || this.#positionOf !== this.#ahead.top) {
+      this.#positionOf = this.#ahead.top;
+      this.#position = formatPlace(this.#positionOf);
+    }
+    return this.#position;
+  }
+
   /** Decides what it will be; have the queue write it. */
   advance(head: ChannelHead): void {
     this.#ahead = head;
+  }
+
+  /** Has the ids of publications read again when they are needed. */
+  forgetIds(): void {
+    this.recent?.release();
+    this.recent = null;
   }
 
   seal(): readonly Write[] {
@@ -65,10 +86,11 @@ export class Channel implements Head {
   dropped(): void {
     this.#sealed.length = 0;
     this.#ahead = this.#durable;
+    this.forgetIds();
   }
 }
 
 /** The head of a channel's life that begins now. */
 export function newHead(options: ChannelOptions, number: number, start: Place): ChannelHead {
-  return { kind: options.kind, number, top: start, floor: start, at: 0, entries: 0, ...boundsOf(options) };
+  return { kind: options.kind, number, top: start, floor: start, indexed: 0, at: 0, entries: 0, ...boundsOf(options) };
 }

@@ -8,8 +8,7 @@ const ROOM_BYTES = 1_048_576;
 
 /** What the sender of a request is told when the commit that it was in has failed: try again, in either case. */
 export function failureOf(error: unknown, path: string): Failure {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  if (NO_ROOM.has(code) || !hasRoom(path)) {
+  if (isForWantOfRoom(error, path)) {
     return {
       ok: false,
       code: "overloaded",
@@ -19,7 +18,14 @@ export function failureOf(error: unknown, path: string): Failure {
   return { ok: false, code: "unavailable", message: "The store could not write; try again later." };
 }
 
-function hasRoom(path: string): boolean {
+/** True if a commit failed because the disk is full. */
+export function isForWantOfRoom(error: unknown, path: string): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return NO_ROOM.has(code) || !hasRoom(path);
+}
+
+/** True if there is room for more than a handful of pages. */
+export function hasRoom(path: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize >= ROOM_BYTES;

@@ -1,7 +1,7 @@
 import type { ChannelOptions, Logger, Timer } from "@carillon/server/backplane";
 import type { Channel } from "./channel.ts";
 import type { ChannelTable, StoreParts } from "./channel-table.ts";
-import { Kind, kindKey } from "./layout.ts";
+import { Kind, kindKey, nextKey, numberAt, sixAt, sixKey, textAt, type Key } from "./layout.ts";
 import { ByteReader } from "./bytes.ts";
 import type { Applied, StateStore } from "./state-store.ts";
 
@@ -41,7 +41,7 @@ export class EntryEnds {
   /** Starts; the grace counts from here. */
   start(graceMs: number): void {
     this.#wakeForNext();
-    this.#grace = this.#parts.ports.after(graceMs, () => this.#abandon(Buffer.from(kindKey(Kind.owned))));
+    this.#grace = this.#parts.ports.after(graceMs, () => this.#abandon(kindKey(Kind.owned)));
   }
 
   /** An entry ends then. */
@@ -65,16 +65,13 @@ export class EntryEnds {
     const { environment, queue, table, ports } = this.#parts;
     this.#firesAt = Infinity;
     if (queue.refusal !== null) return this.endsAt(ports.wallMs() + RETRY_MS);
-    const end = Buffer.alloc(7, 0xff);
-    end[0] = Kind.end;
-    end.writeUIntBE(Math.max(0, Math.floor(ports.wallMs())) + 1, 1, 6);
-    for (const due of environment.keys({ start: kindKey(Kind.end), end, limit: ENDS_MAX })) {
-      const key = Buffer.from(due);
-      const number = key.readUInt32BE(7);
+    const end = sixKey(Kind.end, Math.max(0, Math.floor(ports.wallMs())) + 1);
+    for (const key of environment.keys({ start: kindKey(Kind.end), end, limit: ENDS_MAX })) {
+      const number = numberAt(key, 7);
       const name = table.nameOf(number);
       const channel = name === null ? null : table.get(name, ANY_STATE);
       if (channel?.ahead.number === number) {
-        const applied = this.#parts.states().expireDue(channel, key.toString("utf8", 11));
+        const applied = this.#parts.states().expireDue(channel, textAt(key, 11));
         if (applied !== null) this.#parts.announce(channel, applied);
       }
       // Of an entry that was set again, or of a life of the channel that is over, only this is left.
@@ -90,38 +87,35 @@ export class EntryEnds {
   #wakeForNext(): void {
     if (this.#isClosed) return;
     const [next] = this.#parts.environment.keys({ start: kindKey(Kind.end), end: kindKey(Kind.end + 1), limit: 1 });
-    if (next !== undefined) this.endsAt(Buffer.from(next).readUIntBE(1, 6));
+    if (next !== undefined) this.endsAt(sixAt(next, 1));
   }
 
   /** Looks at the owned entries from a key on, some at a time. */
-  #abandon(from: Buffer): void {
+  #abandon(from: Key): void {
     this.#guard(() => {
       const { environment, queue, table, state, ports } = this.#parts;
       if (this.#isClosed) return;
-      const later = (next: Buffer, waitMs: number): void => {
+      const later = (next: Key, waitMs: number): void => {
         this.#grace = ports.after(waitMs, () => this.#abandon(next));
       };
       if (queue.refusal !== null) return later(from, RETRY_MS);
       const owned = environment.keys({ start: from, end: kindKey(Kind.owned + 1), limit: ENDS_MAX });
-      for (const bytes of owned) {
-        const key = Buffer.from(bytes);
+      for (const key of owned) {
         const value = queue.get(key);
         if (value === undefined || new ByteReader(value).four() === state.boot) continue;
-        const number = key.readUInt32BE(1);
-        const split = key.indexOf(0, 5);
+        const number = numberAt(key, 1);
+        const split = key.indexOf("\0", 5);
         const name = table.nameOf(number);
         const channel = name === null ? null : table.get(name, ANY_STATE);
         if (channel?.ahead.number !== number) continue;
-        const applied = this.#parts
-          .states()
-          .abandon(channel, key.toString("utf8", 5, split), key.toString("utf8", split + 1));
+        const applied = this.#parts.states().abandon(channel, textAt(key, 5, split), textAt(key, split + 1));
         if (applied !== null) this.#parts.announce(channel, applied);
         queue.split();
       }
       const last = owned.at(-1);
       if (owned.length < ENDS_MAX || last === undefined) return;
       // What could not be written is looked at again; what was is gone.
-      queue.settled((failure) => later(failure === null ? Buffer.concat([last, Buffer.from([0])]) : from, 1));
+      queue.settled((failure) => later(failure === null ? nextKey(last) : from, 1));
     });
   }
 

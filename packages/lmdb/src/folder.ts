@@ -10,15 +10,24 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { hasRoom } from "./commit-failure.ts";
 import { checkDataFile } from "./data-file.ts";
 import { FORMAT } from "./layout.ts";
 import { damaged, StoreError } from "./store-error.ts";
 
 /** Says what the folder is. Without it, an empty or missing data file would pass for a new store. */
 const MARK = "carillon.json";
-const DATA = "data.mdb";
+/** The file that LMDB keeps everything in. */
+export const DATA_FILE = "data.mdb";
 /** What may be in a folder that is about to become a store. */
-const HARMLESS: ReadonlySet<string> = new Set([DATA, "lock.mdb", "lost+found", ".gitkeep", ".gitignore", ".DS_Store"]);
+const HARMLESS: ReadonlySet<string> = new Set([
+  DATA_FILE,
+  "lock.mdb",
+  "lost+found",
+  ".gitkeep",
+  ".gitignore",
+  ".DS_Store",
+]);
 
 /**
  * Makes sure that a folder is a store that this code can use, or can become one, before LMDB opens it: LMDB takes an
@@ -29,12 +38,14 @@ export function checkFolder(path: string): void {
     mkdirSync(path, { recursive: true });
     const isMarked = existsSync(join(path, MARK));
     if (isMarked) checkMark(path);
-    const data = join(path, DATA);
+    const data = join(path, DATA_FILE);
     const isThere = existsSync(data);
     if (isMarked && !isThere) {
       throw damaged(`${data} is missing, though ${MARK} says that the folder is a store`);
     }
     if (!isMarked) refuseForeign(path);
+    // LMDB maps its lock file when it makes it; without a page for it, that would end the process.
+    if (!existsSync(join(path, "lock.mdb")) && !hasRoom(path)) throw diskFull(path);
     if (isThere) checkDataFile(data, isMarked);
   } catch (error) {
     if (error instanceof StoreError) throw error;
@@ -62,6 +73,12 @@ export function newerFormat(format: unknown): StoreError {
     `The store has format ${String(format)}, written by a later version of Carillon; this one knows format ${FORMAT}. ` +
       "Run the later version, or give this one another folder.",
   );
+}
+
+/** There is no room to begin in. */
+export function diskFull(path: string, cause?: unknown): StoreError {
+  const message = `The disk of ${path} is full: make room, and start again. What is stored is untouched.`;
+  return new StoreError("inaccessible", message, { cause });
 }
 
 function checkMark(path: string): void {

@@ -4,10 +4,10 @@ import { damaged } from "./store-error.ts";
 
 /**
  * What is known of a channel as a whole; it outlives everything that the channel holds. Immutable: a change makes
- * another. At rest, behind the checksum:
+ * another. At rest:
  *
- *     kind 1 │ number 4 │ epoch short │ top: offset 6, tag short │ floor: offset 6, tag short │ at 6 │ entries 4 │
- *     history size 6 │ history ttl 6
+ *     kind 1 │ number 4 │ epoch short │ top: offset 6, tag short │ floor: offset 6, tag short │ indexed 6 │ at 6 │
+ *     entries 4 │ history size 6 │ history ttl 6
  */
 export interface ChannelHead {
   readonly kind: "log" | "state";
@@ -17,6 +17,8 @@ export interface ChannelHead {
   readonly top: Place;
   /** Before the oldest item that is still there. */
   readonly floor: Place;
+  /** Log: up to this offset, the ids of publications are in the index on disk. */
+  readonly indexed: number;
   /** Log: the latest store time seen. State: that of the newest change. */
   readonly at: number;
   /** State: how many entries it has. */
@@ -43,11 +45,11 @@ export interface StoreHead {
 
 const KINDS = ["log", "state"] as const;
 /** What has a fixed size, and the lengths: fewer bytes than this. */
-const FIXED_BYTES = 64;
+const FIXED_BYTES = 80;
 
 /** Writes the head of a channel. */
 export function encodeHead(writer: ByteWriter, head: ChannelHead): Uint8Array {
-  const { kind, number, top, floor, at, entries, historySize, historyTtlMs } = head;
+  const { kind, number, top, floor, indexed, at, entries, historySize, historyTtlMs } = head;
   writer.begin(FIXED_BYTES + textBound(top.epoch) + textBound(top.tag) + textBound(floor.tag));
   writer.one(KINDS.indexOf(kind));
   writer.four(number);
@@ -56,6 +58,7 @@ export function encodeHead(writer: ByteWriter, head: ChannelHead): Uint8Array {
   writer.short(top.tag);
   writer.six(floor.offset);
   writer.short(floor.tag);
+  writer.six(indexed);
   writer.six(at);
   writer.four(entries);
   writer.six(historySize);
@@ -74,10 +77,11 @@ export function decodeHead(value: Uint8Array): ChannelHead {
   const top: Place = { epoch, offset: topOffset, tag: reader.short() };
   const floorOffset = reader.six();
   const floor: Place = { epoch, offset: floorOffset, tag: reader.short() };
+  const indexed = reader.six();
   const at = reader.six();
   const entries = reader.four();
   const historySize = reader.six();
-  return { kind, number, top, floor, at, entries, historySize, historyTtlMs: reader.six() };
+  return { kind, number, top, floor, indexed, at, entries, historySize, historyTtlMs: reader.six() };
 }
 
 /** Writes the head of the store. */

@@ -9,7 +9,7 @@ export interface RememberedId {
   readonly at: number;
 }
 
-/** 64 bits of a hash as two numbers. */
+/** Bits of a hash as two numbers. */
 export interface IdHash {
   readonly high: number;
   readonly low: number;
@@ -18,7 +18,7 @@ export interface IdHash {
 /** What {@link RememberedId} has beside its texts. */
 const FIXED_BYTES = 16;
 
-/** Writes the ids of a commit in full: `key long │ fingerprint short │ pos short │ at 6`, one after the other. */
+/** Writes ids in full: `key long │ fingerprint short │ pos short │ at 6`, one after the other. */
 export function encodeIds(writer: ByteWriter, ids: readonly RememberedId[]): Uint8Array {
   let bound = 0;
   for (const { key, fingerprint, pos } of ids)
@@ -47,10 +47,12 @@ export function decodeId(value: Uint8Array, index: number): RememberedId | null 
 }
 
 /** Writes when a commit was decided, and the hashes of its ids: all that a restart reads of it. */
-export function encodeHashes(writer: ByteWriter, at: number, hashes: readonly IdHash[]): Uint8Array {
-  writer.begin(6 + hashes.length * 8);
+export function encodeHashes(writer: ByteWriter, at: number, ids: readonly { readonly hash: IdHash }[]): Uint8Array {
+  writer.begin(6 + ids.length * 8);
   writer.six(at);
-  for (const { high, low } of hashes) {
+  for (const {
+    hash: { high, low },
+  } of ids) {
     writer.four(high >>> 0);
     writer.four(low >>> 0);
   }

@@ -11,7 +11,7 @@ import { asSix } from "./head-codec.ts";
 import { decodeHashes, decodeId, encodeHashes, encodeIds, hashOf, type IdHash, type RememberedId } from "./id-codec.ts";
 import { IdTable } from "./id-table.ts";
 import type { StoreParts } from "./channel-table.ts";
-import { Kind, kindKey, sixKey } from "./layout.ts";
+import { idsKey, Kind, kindKey, sixAt, sixKey } from "./layout.ts";
 import { damaged } from "./store-error.ts";
 import type { Write } from "./environment.ts";
 
@@ -25,27 +25,31 @@ export interface IdBounds {
 type Accepted = Extract<AppendResult, { ok: true }>;
 
 /** An id whose commit is not done. */
-interface Pending {
-  readonly remembered: RememberedId;
+interface Pending extends RememberedId {
+  readonly hash: IdHash;
   /** Those who sent the same again meanwhile. */
-  readonly waiting: ((result: AppendResult) => void)[];
+  waiting: ((result: AppendResult) => void)[] | null;
 }
 
 /** The ids of one commit, from the moment it is decided. */
 interface Batch {
   readonly commit: number;
   readonly at: number;
-  readonly ids: RememberedId[];
-  readonly hashes: IdHash[];
+  readonly ids: Pending[];
 }
 
 interface Expiring {
   readonly commit: number;
+  /** Its ids in the table. */
   readonly count: number;
+  /** Parts in which its ids are on disk. */
+  readonly parts: number;
   /** Monotonic time at which its ids may be forgotten. */
   readonly untilMs: number;
 }
 
+/** Ids in a part: one of them is found by reading its part, and a client may ask for any. */
+const PART_IDS = 64;
 /** Commits whose ids are taken from disk in one go. */
 const FORGET_MAX = 256;
 
@@ -63,6 +67,8 @@ export class IdMemory {
   readonly #expiring: Expiring[] = [];
   #expiringFirst = 0;
   #commit = 0;
+  /** What `check` has just let pass. */
+  #checked: { readonly key: string; readonly hash: IdHash } | null = null;
   #batch: { readonly layer: object; readonly batch: Batch } | null = null;
 
   /** Reads the ids that are still within the window. Throws a `StoreError` when the file is damaged. */
@@ -83,15 +89,18 @@ export class IdMemory {
    * is on its way to the disk, and its result will be given to `request.done`. Null: append it.
    */
   check(request: AppendRequest, idempotency: Idempotency): AppendResult | "later" | null {
+    this.expire();
     if (this.#faults.has("no-dedup")) return null;
     const key = keyOf(request, idempotency);
     const pending = this.#pending.get(key);
     if (pending !== undefined) {
-      if (pending.remembered.fingerprint !== idempotency.fingerprint) return reused(request.id);
+      if (pending.fingerprint !== idempotency.fingerprint) return reused(request.id);
+      pending.waiting ??= [];
       pending.waiting.push(request.done);
       return "later";
     }
-    const known = this.#find(key);
+    this.#checked = this.#hashed(key);
+    const known = this.#find(key, this.#checked.hash);
     if (known !== null) {
       if (known.fingerprint !== idempotency.fingerprint) return reused(request.id);
       return { ok: true, pos: known.pos, at: known.at, duplicate: true };
@@ -105,12 +114,12 @@ export class IdMemory {
 
   /** Remembers an append that was decided, with what is being decided now. */
   remember(request: AppendRequest, idempotency: Idempotency, { pos, at }: Accepted): void {
-    const key = keyOf(request, idempotency);
-    const remembered: RememberedId = { key, fingerprint: idempotency.fingerprint, pos, at };
-    const { ids, hashes } = this.#open();
-    ids.push(remembered);
-    hashes.push(hashOf(this.#parts.ports.hash(key)));
-    this.#pending.set(key, { remembered, waiting: [] });
+    const { fingerprint } = idempotency;
+    // It has just been looked for.
+    const { key, hash } = this.#checked ?? this.#hashed(keyOf(request, idempotency));
+    const pending: Pending = { key, fingerprint, pos, at, hash, waiting: null };
+    this.#open().ids.push(pending);
+    this.#pending.set(key, pending);
   }
 
   /** Forgets what is over the window, in memory at once and on disk with the next commit. */
@@ -122,7 +131,7 @@ export class IdMemory {
       if (oldest === undefined || oldest.untilMs > now) break;
       this.#table.removeOldest(oldest.count);
       queue.write(sixKey(Kind.hashes, oldest.commit), null);
-      queue.write(sixKey(Kind.ids, oldest.commit), null);
+      for (let part = 0; part < oldest.parts; part++) queue.write(idsKey(oldest.commit, part), null);
       this.#expiringFirst++;
     }
     if (this.#expiringFirst * 2 <= this.#expiring.length) return;
@@ -130,11 +139,14 @@ export class IdMemory {
     this.#expiringFirst = 0;
   }
 
-  #find(key: string): RememberedId | null {
-    const { high, low } = hashOf(this.#parts.ports.hash(key));
+  #hashed(key: string): { readonly key: string; readonly hash: IdHash } {
+    return { key, hash: hashOf(this.#parts.ports.hash(key)) };
+  }
+
+  #find(key: string, { high, low }: IdHash): RememberedId | null {
     for (const { commit, index } of this.#table.find(high, low)) {
-      const value = this.#parts.queue.get(sixKey(Kind.ids, commit));
-      const found = value === undefined ? null : decodeId(value, index);
+      const value = this.#parts.queue.get(idsKey(commit, Math.floor(index / PART_IDS)));
+      const found = value === undefined ? null : decodeId(value, index % PART_IDS);
       if (found === null) throw damaged("a publication id that should be there is missing");
       if (found.key === key) return found;
     }
@@ -145,50 +157,48 @@ export class IdMemory {
   #open(): Batch {
     const { queue, ports } = this.#parts;
     if (this.#batch !== null && this.#batch.layer === queue.layer) return this.#batch.batch;
-    const batch: Batch = { commit: ++this.#commit, at: asSix(ports.wallMs()), ids: [], hashes: [] };
+    const batch: Batch = { commit: ++this.#commit, at: asSix(ports.wallMs()), ids: [] };
     this.#batch = { layer: queue.layer, batch };
-    let pendings: readonly Pending[] = [];
     queue.touch({
       seal: () => this.#seal(batch),
       stored: () => {
-        pendings = this.#take(batch);
-        this.#add(batch.commit, batch.hashes, ports.monotonicMs() + this.#bounds.windowMs);
+        this.#settle(batch);
+        this.#add(
+          batch.commit,
+          batch.ids.map(({ hash }) => hash),
+          partsOf(batch.ids.length),
+          ports.monotonicMs() + this.#bounds.windowMs,
+        );
       },
-      dropped: () => {
-        pendings = this.#take(batch);
-      },
+      dropped: () => this.#settle(batch),
     });
     queue.settled((failure) => {
-      for (const { remembered, waiting } of pendings) {
-        const { pos, at } = remembered;
-        for (const done of waiting) done(failure ?? { ok: true, pos, at, duplicate: true });
-      }
+      for (const { pos, at, waiting } of batch.ids)
+        for (const done of waiting ?? []) done(failure ?? { ok: true, pos, at, duplicate: true });
     });
     return batch;
   }
 
-  #seal({ commit, at, ids, hashes }: Batch): readonly Write[] {
+  #seal({ commit, at, ids }: Batch): readonly Write[] {
     const { writer } = this.#parts;
-    return [
-      { key: sixKey(Kind.hashes, commit), value: encodeHashes(writer, at, hashes) },
-      { key: sixKey(Kind.ids, commit), value: encodeIds(writer, ids) },
-    ];
+    const writes: Write[] = [{ key: sixKey(Kind.hashes, commit), value: encodeHashes(writer, at, ids) }];
+    for (let part = 0; part < partsOf(ids.length); part++) {
+      const some = ids.slice(part * PART_IDS, (part + 1) * PART_IDS);
+      writes.push({ key: idsKey(commit, part), value: encodeIds(writer, some) });
+    }
+    return writes;
   }
 
   /** They are no longer under way, however it went. */
-  #take({ ids }: Batch): Pending[] {
-    return ids.flatMap(({ key }) => {
-      const pending = this.#pending.get(key);
-      this.#pending.delete(key);
-      return pending ?? [];
-    });
+  #settle({ ids }: Batch): void {
+    for (const { key } of ids) this.#pending.delete(key);
   }
 
-  #add(commit: number, hashes: readonly IdHash[], untilMs: number): void {
+  #add(commit: number, hashes: readonly IdHash[], parts: number, untilMs: number): void {
     hashes.forEach(({ high, low }, index) => this.#table.add(high, low, { commit, index }));
     // The first come is the first to go: clocks that were set back must not change that.
     const after = this.#expiring.at(-1)?.untilMs ?? untilMs;
-    this.#expiring.push({ commit, count: hashes.length, untilMs: Math.max(untilMs, after) });
+    this.#expiring.push({ commit, count: hashes.length, parts, untilMs: Math.max(untilMs, after) });
   }
 
   #restore(): void {
@@ -198,10 +208,14 @@ export class IdMemory {
     for (const { key, value } of environment.range({ start: kindKey(Kind.hashes), end: kindKey(Kind.hashes + 1) })) {
       const { at, hashes } = decodeHashes(value);
       const leftMs = Math.min(windowMs, at + windowMs - ports.wallMs());
-      this.#commit = Buffer.from(key).readUIntBE(1, 6);
-      this.#add(this.#commit, leftMs > 0 ? hashes : [], now + Math.max(0, leftMs));
+      this.#commit = sixAt(key, 1);
+      this.#add(this.#commit, leftMs > 0 ? hashes : [], partsOf(hashes.length), now + Math.max(0, leftMs));
     }
   }
+}
+
+function partsOf(ids: number): number {
+  return Math.ceil(ids / PART_IDS);
 }
 
 function keyOf({ channel, id }: AppendRequest, { scope }: Idempotency): string {

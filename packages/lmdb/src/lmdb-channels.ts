@@ -180,13 +180,14 @@ export class LmdbChannels implements ChannelStore {
     if (request.amend !== null && channel.ahead.number === 0) return unknownPublication(request.amend.target);
     const head = table.writable(channel, options);
     if (head === null || options.kind !== "log") return wrongKind(name, "log");
+    const prev = channel.position;
     const appended = this.#logs.append(channel, head, request);
     if (!appended.ok) return appended;
-    const { before, after, record } = appended;
-    const pos = formatPlace(after.top);
+    const { record } = appended;
+    const pos = channel.position;
     const result = { ok: true, pos, at: record.at, duplicate: false } as const;
     if (idempotency !== null) ids.remember(request, idempotency, result);
-    out.deliver(channel, formatPlace(before.top), pos, [record]);
+    out.deliver(channel, prev, pos, [record]);
     out.answer((failure) => request.done(failure === null ? result : this.#failed(request, failure)));
     return null;
   }

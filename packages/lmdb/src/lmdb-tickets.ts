@@ -2,9 +2,9 @@ import { tooManyCredentials, type Answer, type Failure, type TicketStore } from 
 import { ByteReader, textBound } from "./bytes.ts";
 import { broken, type StoreParts } from "./channel-table.ts";
 import { asSix } from "./head-codec.ts";
-import { Kind, kindKey, PRESENT, sixKey, textKey } from "./layout.ts";
+import { Kind, kindKey, nextKey, PRESENT, sixAt, sixKey, textAt, textKey, type Key } from "./layout.ts";
 
-/** A credential at rest, behind the checksum: `until 6 │ value`. */
+/** A credential at rest: `until 6 │ value`. */
 interface Kept {
   readonly until: number;
   readonly value: string;
@@ -20,7 +20,7 @@ const FIXED_BYTES = 16;
 export class LmdbTickets implements TicketStore {
   readonly #parts: StoreParts;
   readonly #entriesMax: number;
-  #nextRevocation: Uint8Array = kindKey(Kind.revocation);
+  #nextRevocation: Key = kindKey(Kind.revocation);
 
   constructor(parts: StoreParts, entriesMax: number) {
     this.#parts = parts;
@@ -91,11 +91,10 @@ export class LmdbTickets implements TicketStore {
     const { environment, queue, ports } = this.#parts;
     const end = sixKey(Kind.expiry, asSix(ports.wallMs()) + 1);
     const due = environment.keys({ start: kindKey(Kind.expiry), end, limit });
-    for (const expiry of due) {
-      const key = Buffer.from(expiry);
-      const name = key.toString("utf8", 7);
+    for (const key of due) {
+      const name = textAt(key, 7);
       const kept = this.#kept(name);
-      if (kept !== null && kept.until === key.readUIntBE(1, 6)) this.#remove(name, kept);
+      if (kept !== null && kept.until === sixAt(key, 1)) this.#remove(name, kept);
       else queue.write(key, null);
     }
     this.#expireRevocations(limit);
@@ -110,10 +109,10 @@ export class LmdbTickets implements TicketStore {
     for (const { key, value } of seen) {
       const reader = new ByteReader(value);
       reader.six();
-      if (reader.six() <= ports.wallMs()) queue.write(Buffer.from(key), null);
+      if (reader.six() <= ports.wallMs()) queue.write(key, null);
     }
     const last = seen.length === limit ? seen.at(-1) : undefined;
-    this.#nextRevocation = last === undefined ? kindKey(Kind.revocation) : Buffer.concat([last.key, PRESENT]);
+    this.#nextRevocation = last === undefined ? kindKey(Kind.revocation) : nextKey(last.key);
   }
 
   #remove(key: string, kept: Kept): void {

@@ -1,17 +1,20 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Backplane, BackplaneContext, OpenBackplane } from "@carillon/server/backplane";
 import { ByteWriter } from "./bytes.ts";
+import { isForWantOfRoom } from "./commit-failure.ts";
 import { ChannelTable, type StoreParts } from "./channel-table.ts";
 import { EntryEnds } from "./entry-ends.ts";
 import { Environment } from "./environment.ts";
-import { checkFolder, markFolder, newerFormat } from "./folder.ts";
+import { lastCommit } from "./data-file.ts";
+import { checkFolder, DATA_FILE, diskFull, markFolder, newerFormat } from "./folder.ts";
 import { decodeStoreHead, encodeStoreHead, type StoreHead } from "./head-codec.ts";
 import { IdMemory } from "./id-memory.ts";
 import { FORMAT, STORE_KEY } from "./layout.ts";
 import { LmdbChannels } from "./lmdb-channels.ts";
 import { LmdbTickets } from "./lmdb-tickets.ts";
 import { StateStore } from "./state-store.ts";
-import { StoreError } from "./store-error.ts";
+import { damaged, StoreError } from "./store-error.ts";
 import { StoreState } from "./store-state.ts";
 import { Sweeper } from "./sweeper.ts";
 import { WriteQueue } from "./write-queue.ts";
@@ -50,8 +53,11 @@ async function answer(
   else done(opened.reason instanceof Error ? opened.reason : new Error(String(opened.reason)));
 }
 
+/** How long to watch a folder that looks damaged for somebody who writes to it. */
+const WATCH_MS = 250;
+
 async function openStore(path: string, context: BackplaneContext): Promise<OpenBackplane> {
-  checkFolder(path);
+  await inspect(path);
   const environment = openEnvironment(path);
   try {
     const head = nextHead(environment, context);
@@ -59,10 +65,25 @@ async function openStore(path: string, context: BackplaneContext): Promise<OpenB
     const writer = new ByteWriter();
     await environment.commit([{ key: STORE_KEY, value: encodeStoreHead(writer, head) }]);
     markFolder(path);
-    return start(environment, head, writer, context);
+    return await start(environment, head, writer, context);
   } catch (error) {
     await environment.close();
-    throw error;
+    throw asStoreError(error, path);
+  }
+}
+
+/** Makes sure that the folder can be used. What looks damaged may only be in use. */
+async function inspect(path: string): Promise<void> {
+  const data = join(path, DATA_FILE);
+  const before = lastCommit(data);
+  try {
+    checkFolder(path);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== "damaged") throw error;
+    await wait(WATCH_MS);
+    if (before === lastCommit(data)) throw error;
+    const message = `The folder ${path} is being written to by another process. A folder belongs to one server.`;
+    throw new StoreError("in_use", message, { cause: error });
   }
 }
 
@@ -70,10 +91,16 @@ function openEnvironment(path: string): Environment {
   try {
     return new Environment(path);
   } catch (error) {
-    if (error instanceof StoreError) throw error;
-    const message = `LMDB can't open ${path}: ${error instanceof Error ? error.message : String(error)}`;
-    throw new StoreError("inaccessible", message, { cause: error });
+    throw asStoreError(error, path);
   }
+}
+
+function asStoreError(error: unknown, path: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (/MDB_(?:CORRUPTED|PAGE_NOTFOUND)/.test(message)) return damaged(`LMDB can't read ${path}`, error);
+  if (isForWantOfRoom(error, path)) return diskFull(path, error);
+  return new StoreError("inaccessible", `LMDB can't open ${path}: ${message}`, { cause: error });
 }
 
 /** The head of the store for this start of the server. */
@@ -87,17 +114,19 @@ function nextHead(environment: Environment, { ports }: BackplaneContext): StoreH
   return { ...head, boot: head.boot + 1 };
 }
 
-function start(
+async function start(
   environment: Environment,
   head: StoreHead,
   writer: ByteWriter,
   context: BackplaneContext,
-): OpenBackplane {
+): Promise<OpenBackplane> {
   const { ports, limits, logger, faults, sink } = context;
   const queue = new WriteQueue(environment, ports, logger, (isAvailable) => sink.available(isAvailable));
   const parts: StoreParts = { environment, queue, writer, state: new StoreState(head, queue, writer), ports };
   const table = new ChannelTable(parts);
   const ids = new IdMemory(parts, faults, { windowMs: limits.idempotencyWindowMs, entries: limits.idempotencyEntries });
+  // The ids were read from all over the file, and nothing else has been started yet.
+  await environment.reopen();
   const bounds = { entries: limits.stateEntries, journal: limits.stateJournal };
   const ends: EntryEnds = new EntryEnds({
     ...parts,

@@ -4,17 +4,19 @@ import { ByteReader, textBound, type ByteWriter } from "./bytes.ts";
 import { publisherBound, readPublisher, writePublisher } from "./publisher-codec.ts";
 
 /**
- * A publication or amendment at rest, behind the checksum:
+ * A publication or amendment at rest:
  *
- *     flags 2 │ at 6 │ tag short │ id short │ target short? │ publisher? │ author? │ expires 6? │ aged 6? │ version 4? │
+ *     flags 2 │ at 6 │ tag short │ id short │ target short, origin 6 │ publisher? │ author? │ expires 6? │ aged 6? │ version 4? │
  *     [tags, meta] long, JSON? │ payload
  */
 export interface LogEntry {
   readonly record: LogRecord;
   /** The tag of the place after the entry (P5). */
   readonly tag: string;
-  /** True: its payload lies with a later copy, to which the index of ids leads. */
+  /** True: its payload lies with the newest copy of the publication. */
   readonly isMoved: boolean;
+  /** Of an amendment: the offset of the publication that it changes. Of a publication: 0. */
+  readonly origin: number;
   /** Who published what an amendment changes; of a publication, its publisher. */
   readonly author: Publisher | null;
   /**
@@ -34,7 +36,7 @@ export function encodeEntry(writer: ByteWriter, entry: LogEntry): Uint8Array {
   const { record, tag, author, agedAt } = entry;
   const annotations = annotationsOf(record);
   const isAmend = record.kind === "amend";
-  const version = isAmend ? 1 : record.version;
+  const { version } = record;
   writer.begin(boundOf(entry, annotations));
   writer.two(
     formOf(entry) |
@@ -49,7 +51,10 @@ export function encodeEntry(writer: ByteWriter, entry: LogEntry): Uint8Array {
   writer.six(record.at);
   writer.short(tag);
   writer.short(record.id);
-  if (isAmend) writer.short(record.amend);
+  if (isAmend) {
+    writer.short(record.amend);
+    writer.six(entry.origin);
+  }
   writePublisher(writer, record.publisher);
   if (isAmend) writePublisher(writer, author);
   if (record.expires !== 0) writer.six(record.expires);
@@ -69,6 +74,7 @@ export function decodeEntry(value: Uint8Array): LogEntry {
   const tag = reader.short();
   const id = reader.short();
   const amend = has(Flag.amend) ? reader.short() : null;
+  const origin = amend === null ? 0 : reader.six();
   const publisher = has(Flag.publisher) ? readPublisher(reader) : null;
   const author = has(Flag.author) ? readPublisher(reader) : null;
   const expires = has(Flag.expires) ? reader.six() : 0;
@@ -80,10 +86,43 @@ export function decodeEntry(value: Uint8Array): LogEntry {
     form === PayloadForm.text ? reader.restText() : form === PayloadForm.bytes ? reader.restBytes() : null;
   const isMoved = form === PayloadForm.moved;
   if (amend !== null) {
-    return { record: { kind: "amend", id, amend, at, data, publisher, expires }, tag, isMoved, author, agedAt };
+    const record: LogRecord = { kind: "amend", id, amend, at, data, publisher, expires, version };
+    return { record, tag, isMoved, origin, author, agedAt };
   }
   const record: LogRecord = { kind: "publication", id, at, data, publisher, tags, meta, expires, version };
-  return { record, tag, isMoved, author: publisher, agedAt };
+  return { record, tag, isMoved, origin, author: publisher, agedAt };
+}
+
+/** What has to be known of an entry to take it away. */
+export interface EntrySummary {
+  /** The publication that it is a copy of. */
+  readonly publication: string;
+  readonly isAmend: boolean;
+  readonly isMoved: boolean;
+  readonly origin: number;
+  readonly tag: string;
+  readonly agedAt: number;
+}
+
+/** Reads what an {@link EntrySummary} has of an entry: a fraction of the work, of which trimming does a lot. */
+export function decodeSummary(value: Uint8Array): EntrySummary {
+  const reader = new ByteReader(value);
+  const flags = reader.two();
+  const has = (bit: number): boolean => (flags & bit) !== 0;
+  const at = reader.six();
+  const tag = reader.short();
+  const isAmend = has(Flag.amend);
+  if (isAmend) reader.skipShort();
+  const publication = reader.short();
+  const origin = isAmend ? reader.six() : 0;
+  for (const bit of has(Flag.aged) ? [Flag.publisher, Flag.author] : []) {
+    if (!has(bit)) continue;
+    reader.skipLong();
+    reader.skipShort();
+  }
+  if (has(Flag.aged) && has(Flag.expires)) reader.six();
+  const agedAt = has(Flag.aged) ? reader.six() : at;
+  return { publication, isAmend, isMoved: (flags & PAYLOAD_MASK) === PayloadForm.moved, origin, tag, agedAt };
 }
 
 interface Annotations {
@@ -99,7 +138,7 @@ function annotationsOf(record: LogRecord): string {
 }
 
 function readAnnotations(json: string): Annotations {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written above, and behind a checksum.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written above, and under a checksum.
   const [tags, meta] = JSON.parse(json) as [Annotations["tags"], Annotations["meta"]];
   return { tags, meta };
 }

@@ -15,7 +15,7 @@ import {
 import type { Channel } from "./channel.ts";
 import type { StoreParts } from "./channel-table.ts";
 import type { ChannelHead } from "./head-codec.ts";
-import { Kind, numberTextKey, offsetKey, offsetOf } from "./layout.ts";
+import { Kind, offsetKey, offsetOf } from "./layout.ts";
 import { decodeEntry, type LogEntry } from "./log-codec.ts";
 import { OffsetValue } from "./offset-value.ts";
 import { damaged } from "./store-error.ts";
@@ -46,7 +46,7 @@ export class LogReader {
     let pos: Place = start;
     let bytes = 0;
     for (const entry of this.#entries(head, start.offset + 1, head.top.offset)) {
-      const record = this.#asOfNow(head, entry);
+      const record = this.#asOfNow(head, entry, pos.offset + 1);
       bytes += payloadSize(record.data);
       if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
       records.push(record);
@@ -65,7 +65,7 @@ export class LogReader {
     let { offset } = end;
     const scanned = limit === 0 ? [] : this.#entriesBackwards(head, floor.offset + 1, end.offset, limit);
     for (const entry of scanned) {
-      const record = this.#asOfNow(head, entry);
+      const record = this.#asOfNow(head, entry, offset);
       if (record.kind === "publication") records.push(record);
       offset--;
       if (records.length === limit) break;
@@ -146,16 +146,19 @@ export class LogReader {
     }
   }
 
-  /** The record with its payload of now: that of the newest copy, blanked once it has expired. */
-  #asOfNow(head: ChannelHead, entry: LogEntry): LogRecord {
-    const { record } = entry;
-    if (record.expires !== 0 && record.expires <= this.#parts.ports.wallMs()) return { ...record, data: null };
-    if (!entry.isMoved) return record;
-    const subject = record.kind === "amend" ? record.amend : record.id;
-    const value = this.#parts.environment.get(numberTextKey(Kind.id, head.number, subject));
-    // Without an index entry this copy only waits to be trimmed.
-    if (value === undefined) return record;
-    return { ...record, data: this.#entry(head, OffsetValue.decode(value)).record.data };
+  /** The record with its payload of now, and its version: those of the newest copy; blanked once it has expired. */
+  #asOfNow(head: ChannelHead, { record, isMoved, origin }: LogEntry, offset: number): LogRecord {
+    const latest = isMoved ? this.#newest(head, record, record.kind === "amend" ? origin : offset) : record;
+    const isOver = record.expires !== 0 && record.expires <= this.#parts.ports.wallMs();
+    return isOver ? { ...latest, data: null } : latest;
+  }
+
+  /** The record with the payload of the newest copy of the publication that was appended at `origin`. */
+  #newest(head: ChannelHead, record: LogRecord, origin: number): LogRecord {
+    const value = this.#parts.environment.get(offsetKey(Kind.newest, head.number, origin));
+    if (value === undefined) throw damaged("the payload of a publication that was amended is missing");
+    const { data, version } = this.#entry(head, OffsetValue.decode(value)).record;
+    return { ...record, data, version };
   }
 }
 

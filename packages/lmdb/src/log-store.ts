@@ -12,28 +12,34 @@ import type { Publisher } from "@carillon/protocol";
 import { asSix, boundsOf, type ChannelHead } from "./head-codec.ts";
 import type { Channel } from "./channel.ts";
 import type { StoreParts } from "./channel-table.ts";
-import { Kind, numberTextKey, offsetKey, offsetOf } from "./layout.ts";
-import { decodeEntry, encodeEntry, type LogEntry } from "./log-codec.ts";
+import { IdIndex } from "./id-index.ts";
+import { Kind, offsetKey, offsetOf, type Key } from "./layout.ts";
+import { decodeEntry, decodeSummary, encodeEntry, type EntrySummary, type LogEntry } from "./log-codec.ts";
 import { OffsetValue } from "./offset-value.ts";
 import { damaged } from "./store-error.ts";
 
-/** Entries over the size that may stay until it is worth the while to take them away. */
-const EXCESS_MAX = 64;
+/** Entries over the size that may stay until it is worth the while to take them away: a quarter, within these. */
+const EXCESS_MIN = 16;
+const EXCESS_MAX = 256;
 /** Entries that one append takes away at most. */
-const TRIM_PER_APPEND = 128;
+const TRIM_PER_APPEND = 512;
 
-/** What an append came to: what to deliver and to answer once it is durable. */
+/** What an append came to: what to deliver once it is durable. The channel stands behind it. */
 export interface Appended {
   readonly ok: true;
-  readonly before: ChannelHead;
-  readonly after: ChannelHead;
   readonly record: LogRecord;
 }
 
-/** The copy of a publication that has its payload. */
-interface Copy {
+/** A publication as it is now. */
+interface Found {
+  /** Where it was appended. */
+  readonly origin: number;
+  /** The copy that has its payload, and where that is. */
   readonly entry: LogEntry;
-  readonly key: Buffer;
+  readonly key: Key;
+  /** True: it was amended. */
+  readonly isAmended: boolean;
+  /** False: it is only waiting to be trimmed. */
   readonly isRetained: boolean;
 }
 
@@ -41,18 +47,20 @@ interface Copy {
 interface Addition {
   readonly record: LogRecord;
   readonly author: Publisher | null;
-  /** Where the index of ids has the publication. */
-  readonly idKey: Buffer;
-  readonly older: Copy | null;
+  /** Of an amendment: where the publication was appended; 0 otherwise. */
+  readonly origin: number;
+  readonly older: Found | null;
 }
 
 /** What is written to log channels. Everything is decided here; nothing is durable until the queue says so. */
 export class LogStore {
   readonly #parts: StoreParts;
   readonly #faults: Faults;
+  readonly #ids: IdIndex;
 
   constructor(parts: StoreParts, faults: Faults) {
     this.#parts = parts;
+    this.#ids = new IdIndex(parts);
     this.#faults = faults;
   }
 
@@ -75,35 +83,40 @@ export class LogStore {
     const oldest = ports.wallMs() - head.historyTtlMs;
     const start = offsetKey(Kind.entry, head.number, head.floor.offset + 1);
     const end = offsetKey(Kind.entry, head.number, head.top.offset + 1);
-    const gone: { readonly key: Buffer; readonly entry: LogEntry; readonly offset: number }[] = [];
+    const gone: { readonly key: Key; readonly entry: EntrySummary; readonly offset: number }[] = [];
     for (const { key, value } of environment.range({ start, end, limit })) {
       const offset = offsetOf(key);
-      const own = offsetKey(Kind.entry, head.number, offset);
-      const entry = decodeEntry(this.#parts.queue.get(own) ?? value);
-      if (offset <= head.top.offset - head.historySize || entry.agedAt < oldest) gone.push({ key: own, entry, offset });
-      else break;
+      // It may have been amended since; what is about to be written counts.
+      const entry = decodeSummary(this.#parts.queue.decided(key) ?? value);
+      if (offset > head.top.offset - head.historySize && entry.agedAt >= oldest) break;
+      gone.push({ key, entry, offset });
     }
     const last = gone.at(-1);
     if (last === undefined) return 0;
-    for (const { key, entry } of gone) {
-      this.#parts.queue.write(key, null);
-      if (!entry.isMoved) this.#parts.queue.write(numberTextKey(Kind.id, head.number, subjectOf(entry)), null);
-    }
+    for (const { key, entry, offset } of gone) this.#letGo(channel, key, entry, offset);
     const floor = { epoch: head.top.epoch, offset: last.offset, tag: last.entry.tag };
-    channel.advance({ ...head, floor });
+    channel.advance({ ...channel.ahead, floor });
     this.#parts.queue.touch(channel);
     return gone.length;
   }
 
+  /** Takes an entry away; with the last copy of a publication, what is known of it by id. */
+  #letGo(channel: Channel, key: Key, { publication, isAmend, isMoved, origin }: EntrySummary, offset: number): void {
+    const { queue } = this.#parts;
+    queue.write(key, null);
+    if (isMoved) return;
+    if (isAmend) queue.write(offsetKey(Kind.newest, channel.ahead.number, origin), null);
+    this.#ids.remove(channel, publication, isAmend ? origin : offset);
+  }
+
   #publish(channel: Channel, head: ChannelHead, request: AppendRequest, now: number): Appended | Failure {
     const { id, data, publisher, tags, meta, version, expiresInMs } = request;
-    const idKey = numberTextKey(Kind.id, head.number, id);
     // Amendments name publications by id, so an id stands for one publication among the retained ones.
-    const older = this.#faults.has("no-dedup") ? null : this.#newestCopy(head, idKey);
+    const older = this.#faults.has("no-dedup") ? null : this.#find(channel, head, id);
     if (older?.isRetained === true) return reused(id);
     const expires = expiresInMs === 0 ? 0 : asSix(now + expiresInMs);
     const record: LogRecord = { kind: "publication", id, at: now, data, publisher, tags, meta, expires, version };
-    return this.#append(channel, head, request, { record, author: publisher, idKey, older });
+    return this.#append(channel, head, request, { record, author: publisher, origin: 0, older });
   }
 
   #amend(
@@ -113,61 +126,71 @@ export class LogStore {
     { target, onlyBy }: NonNullable<AppendRequest["amend"]>,
     now: number,
   ): Appended | Failure {
-    const idKey = numberTextKey(Kind.id, head.number, target);
-    const older = this.#newestCopy(head, idKey);
+    const older = this.#find(channel, head, target);
     if (older?.isRetained !== true) return unknownPublication(target);
     const { author } = older.entry;
     if (onlyBy !== null && author?.user !== onlyBy) return notYourPublication();
-    const { id, data, publisher } = request;
+    const { id, data, publisher, version } = request;
     const { expires } = older.entry.record;
-    const record: LogRecord = { kind: "amend", id, amend: target, at: now, data, publisher, expires };
-    return this.#append(channel, head, request, { record, author, idKey, older });
+    const record: LogRecord = { kind: "amend", id, amend: target, at: now, data, publisher, expires, version };
+    return this.#append(channel, head, request, { record, author, origin: older.origin, older });
   }
 
   #append(channel: Channel, head: ChannelHead, { options }: AppendRequest, addition: Addition): Appended {
     const { queue, writer, ports } = this.#parts;
-    const { record, author, idKey, older } = addition;
+    const { record, author, origin } = addition;
     const top = nextPlace(head.top, record.id, record.at, ports.hash);
     const at = Math.max(head.at, record.at);
     const isEmpty = head.floor.offset === head.top.offset;
     // What is kept is one stretch up to the top, so a log that keeps nothing any more goes on until it has become empty.
     const isKept = options.historySize > 0 || !isEmpty;
-    if (isKept) {
-      const value = encodeEntry(writer, { record, tag: top.tag, isMoved: false, author, agedAt: at });
-      // The payload that was there is written over in the same commit; the index of ids leads to the new one. An entry
-      // that only waits to be trimmed gives its id up as well, or trimming it would take the id of the new one away.
-      if (older !== null) queue.write(older.key, encodeEntry(writer, { ...older.entry, isMoved: true }));
-      queue.write(offsetKey(Kind.entry, head.number, top.offset), value);
-      queue.write(idKey, OffsetValue.encode(top.offset));
-    }
-    const after: ChannelHead = { ...head, ...boundsOf(options), top, floor: isKept ? head.floor : top, at };
+    // Encoded before anything is written: if it can't be, nothing has happened.
+    const value = encodeEntry(writer, { record, tag: top.tag, isMoved: false, origin, author, agedAt: at });
+    const { kind, number, indexed, entries } = head;
+    const floor = isKept ? head.floor : top;
+    const after: ChannelHead = { kind, number, top, floor, indexed, at, entries, ...boundsOf(options) };
     channel.advance(after);
     queue.touch(channel);
-    if (top.offset - after.floor.offset - after.historySize >= EXCESS_MAX) this.trim(channel, TRIM_PER_APPEND);
-    return { ok: true, before: head, after, record };
+    if (isKept) {
+      queue.write(offsetKey(Kind.entry, head.number, top.offset), value);
+      this.#replace(channel, top.offset, addition);
+      const excess = Math.min(EXCESS_MAX, Math.max(EXCESS_MIN, after.historySize / 4));
+      if (top.offset - after.floor.offset - after.historySize >= excess) this.trim(channel, TRIM_PER_APPEND);
+    }
+    return { ok: true, record };
   }
 
-  /** The copy of a publication that has its payload. It may be there and no longer count as retained. */
-  #newestCopy(head: ChannelHead, idKey: Buffer): Copy | null {
+  /** Leads from the publication to the copy of its payload at `offset`; the payload that was there is written over. */
+  #replace(channel: Channel, offset: number, { record, origin, older }: Addition): void {
+    const { queue, writer } = this.#parts;
+    const { number } = channel.ahead;
+    if (older !== null) queue.write(older.key, encodeEntry(writer, { ...older.entry, isMoved: true }));
+    if (record.kind === "amend") {
+      queue.write(offsetKey(Kind.newest, number, origin), OffsetValue.encode(offset));
+      return;
+    }
+    // A publication that only waits to be trimmed gives its id up, or trimming it would take it from the new one.
+    if (older?.isAmended === true) queue.write(offsetKey(Kind.newest, number, older.origin), null);
+    this.#ids.add(channel, record.id, offset);
+  }
+
+  #find(channel: Channel, head: ChannelHead, id: string): Found | null {
     const { queue, ports } = this.#parts;
-    const value = queue.get(idKey);
-    if (value === undefined) return null;
-    const offset = OffsetValue.decode(value);
+    const origin = this.#ids.find(channel, id);
+    if (origin === null) return null;
+    const newest = queue.get(offsetKey(Kind.newest, head.number, origin));
+    const offset = newest === undefined ? origin : OffsetValue.decode(newest);
     const key = offsetKey(Kind.entry, head.number, offset);
     const stored = queue.get(key);
     if (stored === undefined) throw damaged("the index of publication ids leads to nothing");
     const entry = decodeEntry(stored);
     const isYoung = entry.agedAt >= ports.wallMs() - head.historyTtlMs;
-    return { entry, key, isRetained: isYoung && offset > this.#floorOf(head) };
+    const isRetained = isYoung && offset > this.#floorOf(head);
+    return { origin, entry, key, isAmended: newest !== undefined, isRetained };
   }
 
   /** The offset up to which nothing is retained, by size. */
   #floorOf(head: ChannelHead): number {
     return Math.max(head.floor.offset, head.top.offset - head.historySize);
   }
-}
-
-/** The publication that the entry is a copy of. */
-function subjectOf({ record }: LogEntry): string {
-  return record.kind === "amend" ? record.amend : record.id;
 }

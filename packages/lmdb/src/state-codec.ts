@@ -4,7 +4,7 @@ import { ByteReader, textBound, type ByteWriter } from "./bytes.ts";
 import { publisherBound, readPublisher, writePublisher } from "./publisher-codec.ts";
 
 /**
- * An entry of a state channel at rest, or what is left of one that ended, behind the checksum:
+ * An entry of a state channel at rest, or what is left of one that ended:
  *
  *     flags 1 │ version 6 │ at 6 │ ends at 6 │ owner? │ holder short? │ payload
  */

@@ -12,7 +12,7 @@ import {
 } from "@carillon/server/backplane";
 import type { StoreParts } from "./channel-table.ts";
 import type { ChannelHead } from "./head-codec.ts";
-import { afterPrefix, Kind, numberKey, numberTextKey, offsetKey } from "./layout.ts";
+import { afterPrefix, Kind, numberKey, numberTextKey, offsetKey, textAt } from "./layout.ts";
 import { decodeChange, decodeStored, type StoredEntry } from "./state-codec.ts";
 import { damaged } from "./store-error.ts";
 
@@ -67,7 +67,7 @@ export class StateReader {
       ? []
       : this.#parts.environment.range({ start, end: afterPrefix(start) })) {
       const entry = decodeStored(value);
-      if (!entry.isTombstone) records.push(asRecord(Buffer.from(key).toString("utf8", start.length), entry));
+      if (!entry.isTombstone) records.push(asRecord(textAt(key, start.length), entry));
     }
     return { pos: formatPlace(head.top), records: records.sort((one, other) => one.version - other.version) };
   }

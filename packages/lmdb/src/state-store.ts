@@ -14,7 +14,17 @@ import {
 import type { Channel } from "./channel.ts";
 import type { ChannelTable, StoreParts } from "./channel-table.ts";
 import { asSix, type ChannelHead } from "./head-codec.ts";
-import { endKey, Kind, numberTextKey, offsetKey, ownedKey, ownedPrefix, PRESENT, afterPrefix } from "./layout.ts";
+import {
+  endKey,
+  Kind,
+  numberTextKey,
+  offsetKey,
+  ownedKey,
+  ownedPrefix,
+  PRESENT,
+  afterPrefix,
+  textAt,
+} from "./layout.ts";
 import { decodeChange, decodeStored, encodeChange, encodeStored, type StoredEntry } from "./state-codec.ts";
 
 /** What a change came to: what to deliver (no records for a mere refresh) and to answer once it is durable. */
@@ -106,7 +116,7 @@ export class StateStore {
     const end = offsetKey(Kind.journal, head.number, head.top.offset);
     let count = 0;
     let floor = head.floor;
-    for (const { value } of Array.from(environment.range({ start, end, limit }))) {
+    for (const { value } of environment.range({ start, end, limit })) {
       const { at, key } = decodeChange(value);
       if (at >= olderThan) break;
       const offset = floor.offset + 1;
@@ -157,11 +167,13 @@ export class StateStore {
     if (number === 0) return [];
     const start = ownedPrefix(number, instance);
     const keys = this.#parts.environment.keys({ start, end: afterPrefix(start) });
-    return keys.flatMap((owned) => {
-      const key = Buffer.from(owned).toString("utf8", start.length);
+    const meant = keys.flatMap((owned) => {
+      const key = textAt(owned, start.length);
       const held = this.#held(number, key);
-      return held?.owner?.instance === instance && isMeant(held) ? [this.#end(channel, key, held)] : [];
+      return held?.owner?.instance === instance && isMeant(held) ? [{ key, held }] : [];
     });
+    meant.sort((one, other) => one.held.version - other.held.version);
+    return meant.map(({ key, held }) => this.#end(channel, key, held));
   }
 
   /** Takes the next place, and writes the line of the journal. */

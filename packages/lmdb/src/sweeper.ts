@@ -1,7 +1,17 @@
 import type { ChannelOptions, Logger, Timer } from "@carillon/server/backplane";
 import type { ChannelTable, StoreParts } from "./channel-table.ts";
 import type { IdMemory } from "./id-memory.ts";
-import { afterPrefix, Kind, kindKey, KINDS_OF_CHANNEL, numberKey } from "./layout.ts";
+import {
+  afterPrefix,
+  Kind,
+  kindKey,
+  KINDS_OF_CHANNEL,
+  nextKey,
+  numberAt,
+  numberKey,
+  textAt,
+  type Key,
+} from "./layout.ts";
 import type { LmdbTickets } from "./lmdb-tickets.ts";
 import type { LogStore } from "./log-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -35,7 +45,7 @@ export interface SweeperParts extends StoreParts {
 export class Sweeper {
   readonly #parts: SweeperParts;
   #timer: Timer | null = null;
-  #nextChannel: Uint8Array = kindKey(Kind.channel);
+  #nextChannel: Key = kindKey(Kind.channel);
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -78,16 +88,16 @@ export class Sweeper {
     const { environment, queue } = this.#parts;
     const [doomed] = environment.keys({ start: kindKey(Kind.doomed), end: kindKey(Kind.doomed + 1), limit: 1 });
     if (doomed === undefined) return 0;
-    const number = Buffer.from(doomed).readUInt32BE(1);
+    const number = numberAt(doomed, 1);
     let left = ENTRIES_PER_ROUND;
     for (const kind of KINDS_OF_CHANNEL) {
       const start = numberKey(kind, number);
       const keys = left === 0 ? [] : environment.keys({ start, end: afterPrefix(start), limit: left });
-      for (const key of keys) queue.write(Buffer.from(key), null);
+      for (const key of keys) queue.write(key, null);
       left -= keys.length;
     }
     // What has just been decided is on its way; the mark goes when nothing was left.
-    if (left === ENTRIES_PER_ROUND) queue.write(Buffer.from(doomed), null);
+    if (left === ENTRIES_PER_ROUND) queue.write(doomed, null);
     return ENTRIES_PER_ROUND - left;
   }
 
@@ -96,14 +106,14 @@ export class Sweeper {
     const { environment, table, logs, states, ports, journalTtlMs } = this.#parts;
     const range = { start: this.#nextChannel, end: kindKey(Kind.channel + 1), limit: CHANNELS_PER_ROUND };
     let left = limit;
-    let last: Uint8Array | null = null;
+    let last: Key | null = null;
     for (const key of environment.keys(range)) {
       if (left <= 0) break;
-      const channel = table.get(Buffer.from(key).toString("utf8", 1), ANY);
+      const channel = table.get(textAt(key, 1), ANY);
       left -= logs.trim(channel, left) + states.trim(channel, ports.wallMs() - journalTtlMs, left);
       last = key;
     }
-    this.#nextChannel = last === null ? kindKey(Kind.channel) : Buffer.concat([last, Buffer.from([0])]);
+    this.#nextChannel = last === null ? kindKey(Kind.channel) : nextKey(last);
     return limit - Math.max(0, left);
   }
 }

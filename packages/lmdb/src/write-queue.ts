@@ -1,6 +1,7 @@
 import type { Failure, Logger, Ports } from "@carillon/server/backplane";
 import type { Environment, Write } from "./environment.ts";
 import { failureOf } from "./commit-failure.ts";
+import type { Key } from "./layout.ts";
 
 /** Something whose state is written once per commit, however often it changes in it. */
 export interface Head {
@@ -26,9 +27,16 @@ const KEY_BYTES_MAX = 1_900;
 /** What a write costs beside its key and value. */
 const WRITE_BYTES = 64;
 
+/** The value of a key from now on, and what it is part of. */
+interface Decision {
+  readonly key: Key;
+  value: Uint8Array | null;
+  readonly layer: Layer;
+}
+
 /** What goes to disk together. */
 interface Layer {
-  readonly writes: Map<string, Write>;
+  readonly writes: Decision[];
   readonly heads: Set<Head>;
   /** What the heads were when the layer was closed; null while it is open. */
   sealed: readonly Write[] | null;
@@ -48,7 +56,7 @@ export class WriteQueue {
   readonly #logger: Logger;
   readonly #available: (isAvailable: boolean) => void;
   /** The latest decision for each key, and the layer it is in. */
-  readonly #ahead = new Map<string, { readonly value: Uint8Array | null; readonly layer: Layer }>();
+  readonly #ahead = new Map<Key, Decision>();
   /** Sealed or full, oldest first, the open one last. */
   readonly #layers: Layer[] = [emptyLayer()];
   #inFlight: Layer | null = null;
@@ -80,21 +88,27 @@ export class WriteQueue {
   }
 
   /** The value that the key has, or will have once everything decided so far is durable. */
-  get(key: Buffer): Uint8Array | undefined {
-    if (this.#ahead.size > 0) {
-      const decided = this.#ahead.get(key.toString("latin1"));
-      if (decided !== undefined) return decided.value ?? undefined;
-    }
-    return this.#environment.get(key);
+  get(key: Key): Uint8Array | undefined {
+    const decision = this.#ahead.size === 0 ? undefined : this.#ahead.get(key);
+    return decision === undefined ? this.#environment.get(key) : (decision.value ?? undefined);
+  }
+
+  /** The value that was decided for the key and is not durable yet; undefined if there is none. */
+  decided(key: Key): Uint8Array | undefined {
+    return this.#ahead.get(key)?.value ?? undefined;
   }
 
   /** Decides a value; null: none. */
-  write(key: Buffer, value: Uint8Array | null): void {
+  write(key: Key, value: Uint8Array | null): void {
     if (key.length > KEY_BYTES_MAX) throw new RangeError(`Expected a key of at most ${KEY_BYTES_MAX} bytes.`);
     const layer = this.#open;
-    const name = key.toString("latin1");
-    layer.writes.set(name, { key, value });
-    this.#ahead.set(name, { value, layer });
+    const earlier = this.#ahead.get(key);
+    if (earlier?.layer === layer) earlier.value = value;
+    else {
+      const decision: Decision = { key, value, layer };
+      layer.writes.push(decision);
+      this.#ahead.set(key, decision);
+    }
     const bytes = WRITE_BYTES + key.length + (value?.byteLength ?? 0);
     layer.bytes += bytes;
     this.#bytes += bytes;
@@ -121,7 +135,7 @@ export class WriteQueue {
 
   /** Ends the open layer if it has enough. Call it between requests, never within one. */
   split(): void {
-    if (this.#open.writes.size < WRITES_MAX) return;
+    if (this.#open.writes.length < WRITES_MAX) return;
     seal(this.#open);
     this.#layers.push(emptyLayer());
   }
@@ -159,8 +173,8 @@ export class WriteQueue {
     if (this.#layers.length === 0) this.#layers.push(emptyLayer());
     this.#inFlight = layer;
     const heads = seal(layer);
-    if (heads.length + layer.writes.size === 0) return this.#stored(layer);
-    this.#environment.commit([...layer.writes.values(), ...heads]).then(
+    if (heads.length + layer.writes.length === 0) return this.#stored(layer);
+    this.#environment.commit(layer.writes, heads).then(
       (isOurs) => (isOurs ? this.#stored(layer) : this.#shutOut()),
       (error: unknown) => this.#failed(error),
     );
@@ -169,7 +183,8 @@ export class WriteQueue {
   #stored(layer: Layer): void {
     this.#inFlight = null;
     this.#bytes -= layer.bytes;
-    for (const name of layer.writes.keys()) if (this.#ahead.get(name)?.layer === layer) this.#ahead.delete(name);
+    for (const decision of layer.writes)
+      if (this.#ahead.get(decision.key) === decision) this.#ahead.delete(decision.key);
     for (const head of layer.heads) head.stored();
     // The disk has the next layer before anybody is told of this one: it works while they are.
     this.#start();
@@ -227,7 +242,7 @@ const SHUT_OUT: Failure = {
 const CLOSED: Failure = { ok: false, code: "unavailable", message: "The store is closed." };
 
 function emptyLayer(): Layer {
-  return { writes: new Map(), heads: new Set(), sealed: null, settled: [], bytes: 0 };
+  return { writes: [], heads: new Set(), sealed: null, settled: [], bytes: 0 };
 }
 
 /** Heads go on changing with the next layer, so what belongs to this one is taken now. */
@@ -237,5 +252,5 @@ function seal(layer: Layer): readonly Write[] {
 }
 
 function isEmpty({ writes, heads, settled }: Layer): boolean {
-  return writes.size === 0 && heads.size === 0 && settled.length === 0;
+  return writes.length === 0 && heads.size === 0 && settled.length === 0;
 }
