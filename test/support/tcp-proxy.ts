@@ -15,6 +15,7 @@ export interface TcpTarget {
  *     client ──▶ proxy ──▶ server        reset(): both ends of all connections get a RST
  *                                        stall(): bytes stop, in both directions, and nobody is told
  *                                        refuse(): whoever comes new gets a RST
+ *                                        cutAfter(n): the connection with the n-th byte from now ends behind it
  */
 export class TcpProxy {
   readonly #server: Server;
@@ -22,6 +23,8 @@ export class TcpProxy {
   readonly #target: TcpTarget;
   #isStalled = false;
   #isRefusing = false;
+  /** Bytes that pass, in either direction, before a connection is cut; null: it isn't. */
+  #bytesLeft: number | null = null;
 
   private constructor(target: TcpTarget) {
     this.#target = target;
@@ -75,6 +78,14 @@ export class TcpProxy {
     this.#isRefusing = false;
   }
 
+  /**
+   * Cuts one connection, once: the one that carries the byte after so many more. What came before that byte arrives, so
+   * that the other end is left with a part of a message. Null takes it back.
+   */
+  cutAfter(bytes: number | null): void {
+    this.#bytesLeft = bytes;
+  }
+
   /** Resets everything and stops listening. */
   async close(): Promise<void> {
     this.reset();
@@ -88,10 +99,28 @@ export class TcpProxy {
       return;
     }
     const upstream = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
-    const link = new Link(socket, upstream, () => this.#links.delete(link));
+    const link = new Link(socket, upstream, {
+      closed: () => this.#links.delete(link),
+      pass: (bytes) => this.#pass(bytes),
+    });
     this.#links.add(link);
     if (this.#isStalled) link.stall();
   }
+
+  /** How many of these bytes pass. */
+  #pass(bytes: number): number {
+    if (this.#bytesLeft === null) return bytes;
+    const passing = Math.min(bytes, this.#bytesLeft);
+    this.#bytesLeft = passing < bytes ? null : this.#bytesLeft - bytes;
+    return passing;
+  }
+}
+
+/** What a link needs of its proxy. */
+interface LinkHost {
+  closed(): void;
+  /** Says how many of these bytes pass; if not all, the link ends behind them. */
+  pass(bytes: number): number;
 }
 
 /** Two sockets, joined. Not by `pipe`, which starts reading again on its own terms. */
@@ -101,10 +130,10 @@ class Link {
   readonly #waiting = new Set<Socket>();
   #isStalled = false;
 
-  constructor(client: Socket, server: Socket, closed: () => void) {
+  constructor(client: Socket, server: Socket, host: LinkHost) {
     this.#ends = [client, server];
-    this.#forward(client, server, closed);
-    this.#forward(server, client, closed);
+    this.#forward(client, server, host);
+    this.#forward(server, client, host);
   }
 
   stall(): void {
@@ -125,8 +154,15 @@ class Link {
     }
   }
 
-  #forward(from: Socket, to: Socket, closed: () => void): void {
+  #forward(from: Socket, to: Socket, host: LinkHost): void {
     from.on("data", (chunk: Buffer) => {
+      const passing = host.pass(chunk.length);
+      if (passing < chunk.length) {
+        // A FIN follows the last byte; a RST could overtake it.
+        to.end(chunk.subarray(0, passing));
+        from.resetAndDestroy();
+        return;
+      }
       if (to.write(chunk)) return;
       this.#waiting.add(from);
       from.pause();
@@ -142,7 +178,7 @@ class Link {
       if (from.errored !== null) this.reset();
       // Both directions have ended: what is left to write still goes out.
       else to.destroySoon();
-      closed();
+      host.closed();
     });
   }
 

@@ -144,6 +144,20 @@ test("a page that goes away in the middle of an attempt does not go on with it",
   expect(client.state).toBe("connected");
 });
 
+test("a page that hears of a lost network while it is suspended comes back all the same when it runs again", async () => {
+  const world = new World();
+  const client = world.connect();
+  await world.settle();
+  world.befall("freeze");
+  world.befall("offline");
+  await world.settle();
+  expect(world.timers).toBe(0);
+  world.befall("resume");
+  world.befall("online");
+  await world.advance(500);
+  expect(client.state).toBe("connected");
+});
+
 test("a page that ends for good leaves cleanly", async () => {
   const world = new World();
   const client = world.connect();

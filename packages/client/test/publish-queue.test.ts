@@ -103,6 +103,24 @@ test("a publish that was never attempted does not become uncertain, however long
   expect(seen).toEqual(["a"]);
 });
 
+test("a later attempt that is refused ends as uncertain: the first may have been taken", async () => {
+  const { world, lobby } = await start({ publish: () => null });
+  const seen = outcomes(lobby.publish(1));
+  await world.settle();
+  world.script = { ...world.script, publish: () => refusal("forbidden") };
+  world.end.close();
+  await world.advance(500);
+  expect(world.ends).toHaveLength(2);
+  expect(seen).toEqual(["uncertain"]);
+});
+
+test("a first attempt that is refused ends with the server's own code", async () => {
+  const { world, lobby } = await start({ publish: () => refusal("forbidden") });
+  const seen = outcomes(lobby.publish(1));
+  await world.settle();
+  expect(seen).toEqual(["forbidden"]);
+});
+
 test("what the server can't know any more ends as uncertain", async () => {
   const { world, lobby } = await start({ publish: () => refusal("epoch_changed") });
   const seen = outcomes(lobby.publish(1));

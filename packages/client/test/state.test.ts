@@ -223,6 +223,20 @@ test("the end of an entry of before the absence does not undo the one of after i
   }
 });
 
+test("a set without a connection, of a key that was set before, is made with the next connection", async () => {
+  const { world, typing } = await follow();
+  void typing.set("shared", 1);
+  await world.settle();
+  world.isReachable = false;
+  world.end.close();
+  await world.settle();
+  const second = typing.set("shared", 2);
+  world.isReachable = true;
+  await world.advance(20_000);
+  expect(world.end.sent("set").map(({ data }) => data)).toEqual([2]);
+  expect((await second).version).toBe(1);
+});
+
 test("a set that was under way when the connection broke is sent again, a compare-and-set is uncertain", async () => {
   const { world, typing } = await follow({ set: () => null });
   const plain = typing.set("k", 1);

@@ -255,10 +255,9 @@ export class Connection implements LinkSink {
       else this.#pause();
     } else {
       if (event === "online" || event === "offline") this.#isOffline = event === "offline";
-      const wasSuspended = this.#isSuspended;
-      this.#isSuspended = false;
       if (this.ready) this.#probe();
-      else if (event !== "offline" && (wasSuspended || this.#timers.has("retry"))) {
+      else if (event !== "offline" && (this.#isSuspended || this.#timers.has("retry"))) {
+        this.#isSuspended = false;
         this.#attempt = 0;
         this.#pause();
       }

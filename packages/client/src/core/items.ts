@@ -13,7 +13,10 @@ export interface PublicationBase {
   readonly meta: Readonly<Record<string, string>>;
   /** Store time after which the data is gone; undefined: never. */
   readonly expires: number | undefined;
-  /** Version of the schema that the data was written under. */
+  /**
+   * Version of the schema that the data satisfies: that of the server's contract, or a later one. Of a tombstone, an
+   * earlier one: the data is there, and the server could not bring it to the present form.
+   */
   readonly version: number;
 }
 

@@ -63,6 +63,8 @@ export class OwnEntries {
     const id = idOf(wish.channel, wish.key);
     const slot = this.#slots.get(id) ?? { wish, serial: 0, version: null, waiting: [], attempt: 0 };
     slot.wish = wish;
+    // The wish before may have come true; made without a connection, this one must not pass for it.
+    slot.version = null;
     slot.waiting.push(settle);
     this.#slots.set(id, slot);
     // Without a connection, callers must not pile up behind a cursor that moves on.

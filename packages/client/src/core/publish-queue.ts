@@ -173,7 +173,7 @@ export class PublishQueue {
       this.#hold(lane, answer.retryAfterMs);
     } else {
       lane.attempt = 0;
-      this.#finish(lane, item, readOutcome(answer));
+      this.#finish(lane, item, readOutcome(answer, wasFirst));
     }
     this.#release(lane);
   }
@@ -206,8 +206,9 @@ export class PublishQueue {
   }
 }
 
-function readOutcome(answer: Exclude<Answer, null>): PublishResult | CarillonError {
-  if (answer instanceof CarillonError) return answer.code === "epoch_changed" ? uncertain(answer) : answer;
+function readOutcome(answer: Exclude<Answer, null>, wasFirst: boolean): PublishResult | CarillonError {
+  // A later attempt that is refused says nothing about an earlier one: a permission may have been taken in between.
+  if (answer instanceof CarillonError) return wasFirst && answer.code !== "epoch_changed" ? answer : uncertain(answer);
   const { pos, at } = answer;
   return isText(pos) ? { pos, at: Number(at) } : new CarillonError("bad_message", "Expected pos and at.");
 }
