@@ -3,7 +3,7 @@ import type { Faults } from "../core/faults.ts";
 import type { Ports } from "../core/ports.ts";
 import type { ChannelOptions, HistoryPage, Page, PageBounds } from "./channel-store.ts";
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
-import type { LogRecord, Payload, PublicationRecord } from "./records.ts";
+import type { AmendRecord, LogRecord, Payload, PublicationRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
 
 /** A record at its place. `before` is the tag of the place before it: the link that proves contiguity. */
@@ -59,7 +59,7 @@ export class Log {
   /** Appends and returns the position after it. An amendment replaces the payload of every retained copy first. */
   append(record: LogRecord, options: ChannelOptions): string {
     const id = record.kind === "amend" ? record.amend : record.id;
-    if (record.kind === "amend") this.#replace(id, record.data);
+    if (record.kind === "amend") this.#replace(id, record);
     const before = this.#top.tag;
     this.#top = nextPlace(this.#top, record.id, record.at, this.#ports.hash);
     this.#ring.push({ record, place: this.#top, before });
@@ -141,11 +141,11 @@ export class Log {
     return { epoch: this.#top.epoch, offset: first.place.offset - 1, tag: first.before };
   }
 
-  #replace(id: string, data: Payload): void {
+  #replace(id: string, { data, version }: AmendRecord): void {
     const base = this.#oldest().offset + 1;
     for (const offset of this.#targets.get(id)?.offsets ?? []) {
       const entry = this.#ring.at(offset - base);
-      entry.record = { ...entry.record, data };
+      entry.record = { ...entry.record, data, version };
     }
   }
 

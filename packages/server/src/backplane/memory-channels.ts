@@ -148,7 +148,7 @@ export class MemoryChannels implements ChannelStore {
     const target = log.target(amend.target);
     if (target === undefined) return unknownPublication(amend.target);
     if (amend.onlyBy !== null && target.publisher?.user !== amend.onlyBy) return notYourPublication();
-    return { kind: "amend", id, amend: amend.target, at, data, publisher, expires: target.expires };
+    return { kind: "amend", id, amend: amend.target, at, data, publisher, expires: target.expires, version };
   }
 
   #apply({ channel, options, change }: ApplyRequest): ApplyResult {

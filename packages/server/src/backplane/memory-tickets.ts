@@ -33,9 +33,19 @@ export class MemoryTickets implements TicketStore {
   }
 
   take(key: string, done: (answer: Answer<string | null>) => void): void {
-    const kept = this.#kept.get(key);
+    const value = this.#valueOf(key);
     this.#kept.delete(key);
-    done({ ok: true, value: kept !== undefined && kept.until > this.#ports.monotonicMs() ? kept.value : null });
+    done({ ok: true, value });
+  }
+
+  read(key: string, done: (answer: Answer<string | null>) => void): void {
+    done({ ok: true, value: this.#valueOf(key) });
+  }
+
+  swap(key: string, before: string, value: string, ttlMs: number, done: (answer: Answer<boolean>) => void): void {
+    const isSame = this.#valueOf(key) === before;
+    if (isSame) this.#kept.set(key, { value, until: this.#ports.monotonicMs() + ttlMs });
+    done({ ok: true, value: isSame });
   }
 
   revoke(user: string, ttlMs: number, done: (answer: Answer<null>) => void): void {
@@ -52,6 +62,11 @@ export class MemoryTickets implements TicketStore {
   close(): void {
     this.#isClosed = true;
     this.#sweep?.cancel();
+  }
+
+  #valueOf(key: string): string | null {
+    const kept = this.#kept.get(key);
+    return kept !== undefined && kept.until > this.#ports.monotonicMs() ? kept.value : null;
   }
 
   #sweepLater(): void {

@@ -2,10 +2,12 @@ import type { Faults } from "../core/faults.ts";
 import type { Ports } from "../core/ports.ts";
 import type { AppendRequest, AppendResult, Idempotency } from "./channel-store.ts";
 import { epochChanged, reused, tooManyIds } from "./failures.ts";
+import { Ring } from "./ring.ts";
 
 type Accepted = Extract<AppendResult, { ok: true }>;
 
 interface Remembered {
+  readonly key: string;
   readonly fingerprint: string;
   readonly result: Accepted;
   readonly until: number;
@@ -19,6 +21,11 @@ export class PublicationIds {
   /** Identity of this memory. A client that attempted a publish under another must not send it again. */
   readonly epoch: string;
   readonly #remembered = new Map<string, Remembered>();
+  /**
+   * The same, the oldest first. A map has this order as well, but keeps the places of what was deleted for a while: to find
+   * its first entry takes time in their number, which with a full window was more than all the rest of a publish.
+   */
+  readonly #byAge = new Ring<Remembered>();
   readonly #ports: Ports;
   readonly #faults: Faults;
   readonly #windowMs: number;
@@ -55,15 +62,17 @@ export class PublicationIds {
   /** Remembers an accepted append. */
   remember(request: AppendRequest, idempotency: Idempotency, result: Accepted): void {
     const until = this.#ports.monotonicMs() + this.#windowMs;
-    this.#remembered.set(keyOf(request, idempotency), { fingerprint: idempotency.fingerprint, result, until });
+    const key = keyOf(request, idempotency);
+    const remembered = { key, fingerprint: idempotency.fingerprint, result, until };
+    this.#remembered.set(key, remembered);
+    this.#byAge.push(remembered);
   }
 
-  /** Ids were inserted in order of time, so the oldest come first. */
   #expire(): void {
     const now = this.#ports.monotonicMs();
-    for (const [key, { until }] of this.#remembered) {
-      if (until > now) return;
-      this.#remembered.delete(key);
+    for (let oldest = this.#byAge.first; oldest !== undefined && oldest.until <= now; oldest = this.#byAge.first) {
+      this.#byAge.shift();
+      this.#remembered.delete(oldest.key);
     }
   }
 }

@@ -20,7 +20,7 @@ export interface PublicationRecord {
   readonly meta: Readonly<Record<string, string>> | null;
   /** Store time from which `data` reads as null; 0: never. */
   readonly expires: number;
-  /** Version of the contract's schema that the data was written under. */
+  /** Version of the contract's schema that the data was written under: as it is now, amendments applied. */
   readonly version: number;
 }
 
@@ -35,6 +35,11 @@ export interface AmendRecord {
   readonly publisher: Publisher | null;
   /** As of the publication that changed. */
   readonly expires: number;
+  /**
+   * Version of the contract's schema that the data was written under; the publication has it from then on, as it has the
+   * data.
+   */
+  readonly version: number;
 }
 
 /** An entry of a state channel with its latest value. */

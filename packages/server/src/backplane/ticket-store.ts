@@ -9,6 +9,13 @@ export interface TicketStore {
   put(key: string, value: string, ttlMs: number, done: (answer: Answer<null>) => void): void;
   /** Takes a value away, atomically: of any number of concurrent takers, on any node, exactly one gets it. */
   take(key: string, done: (answer: Answer<string | null>) => void): void;
+  /** The value that the key has; null: none. */
+  read(key: string, done: (answer: Answer<string | null>) => void): void;
+  /**
+   * Puts `value` for `ttlMs` if the key has `before` at that moment, and answers whether it had; atomically, so that a
+   * server that dies in the middle leaves either the one or the other, and what was taken meanwhile stays taken.
+   */
+  swap(key: string, before: string, value: string, ttlMs: number, done: (answer: Answer<boolean>) => void): void;
   /** Marks everything that was issued to a user until now as refused, for `ttlMs`. Durable where the store is. */
   revoke(user: string, ttlMs: number, done: (answer: Answer<null>) => void): void;
   /** Store time of the user's latest revocation, 0 for none; and the store's time now. */

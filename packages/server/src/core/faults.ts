@@ -5,8 +5,14 @@
 export type Fault =
   /** A repeated publication id is appended again (breaks P3). */
   | "no-dedup"
+  /** A store answers an append before it is durable (breaks P2). */
+  | "ack-before-append"
+  /** A store delivers an append before it is durable (breaks P2). */
+  | "visible-before-durable"
   /** A subscriber with an old position goes live without catching up (breaks P4). */
   | "no-catching-up"
+  /** A page of catching up leaves its first item out (breaks P4). */
+  | "hidden-hole"
   /** A position's tag is not compared with the log's (breaks P5). */
   | "no-tag-check"
   /** An unsubscribe leaves its subscriber in the hub (breaks the zero-gauge rule). */

@@ -17,6 +17,8 @@ export interface Admitted {
   readonly resume: string;
   /** Milliseconds until the session ends unless refreshed; null: no end. */
   readonly lifetimeMs: number | null;
+  /** Store time of the admission: the clock by which the store will judge when a publish was first attempted (P3). */
+  readonly now: number;
   /** To hand back to {@link Admission}'s other methods; opaque to everybody else. */
   readonly receipt: AdmissionReceipt;
 }

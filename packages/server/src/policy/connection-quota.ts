@@ -1,18 +1,13 @@
 /** How many connections there may be; see `Limits`. */
 export interface ConnectionLimits {
   readonly connections: number;
-  readonly connectionsPerUser: number;
   readonly connectionsPerAddress: number;
 }
 
-/**
- * Counts the connections of a node, of each address and of each user. Room that was taken is given back by the function
- * that came with it, once however often it is called; when the last is back, nothing is remembered.
- */
+/** Counts the connections of a node and of each address. When the last is given back, nothing is remembered. */
 export class ConnectionQuota {
   readonly #limits: ConnectionLimits;
   readonly #addresses = new Map<string, number>();
-  readonly #users = new Map<string, number>();
   #connections = 0;
 
   constructor(limits: ConnectionLimits) {
@@ -29,27 +24,23 @@ export class ConnectionQuota {
     return this.#addresses.size;
   }
 
-  /** Gauge: users with a connection. */
-  get users(): number {
-    return this.#users.size;
-  }
-
-  /** Room for a connection from the address: what gives it back, or null if the node or the address has none. */
-  reserve(remoteAddress: string): (() => void) | null {
-    if (this.#connections >= this.#limits.connections) return null;
-    const release = enter(this.#addresses, addressKey(remoteAddress), this.#limits.connectionsPerAddress);
-    if (release === null) return null;
+  /** Takes room for a connection from the address; false, and nothing is taken, if the node or the address has none. */
+  reserve(remoteAddress: string): boolean {
+    const key = addressKey(remoteAddress);
+    const count = this.#addresses.get(key) ?? 0;
+    if (this.#connections >= this.#limits.connections || count >= this.#limits.connectionsPerAddress) return false;
+    this.#addresses.set(key, count + 1);
     this.#connections += 1;
-    return releaseOf(() => {
-      this.#connections -= 1;
-      release();
-    });
+    return true;
   }
 
-  /** Room for a connection of the user, in addition: what gives it back, or null if there is none. */
-  reserveUser(userId: string): (() => void) | null {
-    const release = enter(this.#users, userId, this.#limits.connectionsPerUser);
-    return release === null ? null : releaseOf(release);
+  /** Gives the room of one connection back: once for each time that `reserve` returned true. */
+  release(remoteAddress: string): void {
+    const key = addressKey(remoteAddress);
+    const left = (this.#addresses.get(key) ?? 0) - 1;
+    if (left > 0) this.#addresses.set(key, left);
+    else this.#addresses.delete(key);
+    this.#connections -= 1;
   }
 }
 
@@ -68,24 +59,4 @@ export function addressKey(address: string): string {
   const groups = [...left, ...Array.from({ length: zeros }, () => "0"), ...right];
   const prefix = groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ""));
   return `${prefix.join(":")}::/64`;
-}
-
-function enter(counts: Map<string, number>, key: string, max: number): (() => void) | null {
-  const count = counts.get(key) ?? 0;
-  if (count >= max) return null;
-  counts.set(key, count + 1);
-  return () => {
-    const left = (counts.get(key) ?? 0) - 1;
-    if (left > 0) counts.set(key, left);
-    else counts.delete(key);
-  };
-}
-
-function releaseOf(release: () => void): () => void {
-  let isReleased = false;
-  return () => {
-    if (isReleased) return;
-    isReleased = true;
-    release();
-  };
 }

@@ -30,16 +30,13 @@ export interface ResolvedGrant {
   readonly set: "own" | "any" | null;
 }
 
-/** Denies everything: what an absent rule grants. */
-export const NO_GRANT: ResolvedGrant = resolveGrant({});
-
 /** Fills in what a rule left open. `true` means everything a reader and writer of good will needs: own things only. */
 export function resolveGrant(grant: Grant | boolean): ResolvedGrant {
   if (typeof grant === "boolean") {
     return resolveGrant(grant ? { subscribe: true, publish: true, amend: "own", set: "own" } : {});
   }
   const subscribe = grant.subscribe === true;
-  return {
+  return sharedGrant({
     subscribe,
     publish: grant.publish === true,
     amend: grant.amend === true ? "own" : grant.amend || null,
@@ -47,5 +44,32 @@ export function resolveGrant(grant: Grant | boolean): ResolvedGrant {
     presence: grant.presence ?? subscribe,
     enter: grant.enter ?? subscribe,
     set: grant.set === true ? "own" : grant.set || null,
-  };
+  });
 }
+
+/** The one object with these fields: every session keeps a grant for each of its channels, and there are only 288. */
+export function sharedGrant({
+  subscribe,
+  publish,
+  amend,
+  history,
+  presence,
+  enter,
+  set,
+}: ResolvedGrant): ResolvedGrant {
+  const flags = [subscribe, publish, history, presence, enter].reduce((bits, flag) => bits * 2 + Number(flag), 0);
+  return GRANTS[flags]![REACHES.indexOf(amend)]![REACHES.indexOf(set)]!;
+}
+
+const REACHES = [null, "own", "any"] as const;
+
+const GRANTS: readonly (readonly (readonly ResolvedGrant[])[])[] = Array.from({ length: 32 }, (_, flags) => {
+  const isSet = (bit: number): boolean => (flags & bit) !== 0;
+  const [subscribe, publish, history, presence, enter] = [isSet(16), isSet(8), isSet(4), isSet(2), isSet(1)];
+  return REACHES.map((amend) =>
+    REACHES.map((set) => Object.freeze({ subscribe, publish, amend, history, presence, enter, set })),
+  );
+});
+
+/** Denies everything: what an absent rule grants. */
+export const NO_GRANT: ResolvedGrant = resolveGrant({});

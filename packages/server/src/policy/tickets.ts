@@ -1,6 +1,7 @@
 import { CarillonError, describe, jsonProblem } from "@carillon/protocol";
 import type { Answer, Failure } from "../backplane/channel-store.ts";
 import type { TicketStore } from "../backplane/ticket-store.ts";
+import { flatText } from "../core/flat-text.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Ports } from "../core/ports.ts";
 import type { Admission, AdmissionReceipt, Admitted, Credential, Refreshed } from "./admission.ts";
@@ -32,9 +33,12 @@ export interface TicketRequest {
  * only their hashes. All refusals of a kind are one error with one sentence, so that nobody learns from them which
  * guess was closer. The only clock is the store's, so that nodes with different clocks agree.
  *
- *     ticket ──admit──▶ r₁ ──admit──▶ r₂ ──admit──▶ r₃ …   each is taken from the store as it is used
- *                        └─ put back for 60 s: ─┘
+ *     ticket ──admit──▶ r₁ ──admit──▶ r₂ ──admit──▶ r₃ …   a ticket is taken from the store as it is used
+ *                        └─ good for 60 s more: ─┘
  *                           the reply with r₂ may be lost; void once r₂ is confirmed
+ *
+ * Whatever a server dies in the middle of, a client holds a credential that is good: the next is stored before the last
+ * is cut short, and nothing is taken away to be put back.
  */
 export class Tickets implements Admission {
   readonly #store: TicketStore;
@@ -85,7 +89,7 @@ export class Tickets implements Admission {
       if (current === null || record.user.id !== current.user.id) return done(ticketRefused());
       const { user, lifetimeMs } = record;
       const endsAt = lifetimeMs === null ? null : now + lifetimeMs;
-      const value = encodeRecord({ ...current, user, endsAt, issuedAt: now });
+      const value = flatText(encodeRecord({ ...current, user, endsAt, issuedAt: now }));
       const refreshed: Refreshed = { user, lifetimeMs, receipt: { ...receipt, value } };
       this.#replace(receipt, value, (answer) => done(answer.ok ? refreshed : trouble(answer)));
     });
@@ -124,7 +128,7 @@ export class Tickets implements Admission {
       const { record, now } = taken;
       const { user, origin, lifetimeMs } = record;
       const endsAt = lifetimeMs === null ? null : now + lifetimeMs;
-      const instance = `${INSTANCE_PREFIX}${this.#ports.id()}`;
+      const instance = flatText(`${INSTANCE_PREFIX}${this.#ports.id()}`);
       const next: ResumeRecord = { kind: "resume", user, instance, origin, endsAt, issuedAt: now, usedAt: null };
       this.#issueResume(next, null, now, done);
     });
@@ -151,41 +155,49 @@ export class Tickets implements Admission {
     });
   }
 
-  #admitResume(resume: string, from: Credential, done: (result: Admitted | CarillonError) => void): void {
+  #admitResume(
+    resume: string,
+    from: Credential,
+    done: (result: Admitted | CarillonError) => void,
+    triesLeft: number = SWAP_TRIES,
+  ): void {
     if (!hasForm(resume, RESUME_PREFIX)) return done(resumeRefused());
     const key = this.#key(resume);
-    this.#store.take(key, (answer) => {
+    this.#store.read(key, (answer) => {
       if (!answer.ok) return done(trouble(answer));
-      const record = answer.value === null ? null : readResume(answer.value);
+      const value = answer.value ?? "";
+      const record = readResume(value);
       if (record === null || !isBoundTo(record.origin, from.origin)) return done(resumeRefused());
       this.#store.revokedAt(record.user.id, (revocation) => {
-        if (!revocation.ok) return this.#putBack(key, record, () => done(trouble(revocation)));
+        if (!revocation.ok) return done(trouble(revocation));
         const { revokedAt, now } = revocation.value;
         if (record.issuedAt <= revokedAt || (record.endsAt ?? Infinity) <= now) return done(resumeRefused());
-        this.#rotate(key, record, now, done);
+        this.#rotate({ key, value, record }, now, (result) => {
+          // Another attempt with it came in between, or confirmed that it has the next.
+          if (result !== null) return done(result);
+          if (triesLeft === 0) return done(resumeRefused());
+          this.#admitResume(resume, from, done, triesLeft - 1);
+        });
       });
     });
   }
 
-  /** Puts the used credential back for the rest of its overlap, then issues the next. */
-  #rotate(key: string, record: ResumeRecord, now: number, done: (result: Admitted | CarillonError) => void): void {
+  /** Issues the next credential, then leaves the used one the rest of its overlap; null: it is not what it was. */
+  #rotate(used: Used, now: number, done: (result: Admitted | CarillonError | null) => void): void {
+    const { key, value, record } = used;
     const usedAt = record.usedAt ?? now;
     const leftMs = Math.min(usedAt + this.#limits.resumeOverlapMs - now, this.#limits.resumeOverlapMs);
     if (leftMs <= 0) return done(resumeRefused());
-    this.#store.put(key, encodeRecord({ ...record, usedAt }), leftMs, (answer) => {
-      if (!answer.ok) return this.#putBack(key, record, () => done(trouble(answer)));
-      const next: ResumeRecord = { ...record, issuedAt: now, usedAt: null };
-      this.#issueResume(next, key, now, (result) => {
-        if (!(result instanceof CarillonError)) return done(result);
-        this.#putBack(key, record, () => done(result));
+    const next: ResumeRecord = { ...record, issuedAt: now, usedAt: null };
+    this.#issueResume(next, key, now, (issued) => {
+      if (issued instanceof CarillonError) return done(issued);
+      this.#store.swap(key, value, encodeRecord({ ...record, usedAt }), leftMs, (answer) => {
+        if (answer.ok && answer.value) return done(issued);
+        // Nobody will ever hear of the next.
+        this.#store.take(issued.receipt.nextKey, ignore);
+        done(answer.ok ? null : trouble(answer));
       });
     });
-  }
-
-  /** The store failed between taking a credential and issuing the next: the client may try again with the same. */
-  #putBack(key: string, record: ResumeRecord, done: () => void): void {
-    const ttlMs = record.usedAt === null ? this.#resumeTtlMs : this.#limits.resumeOverlapMs;
-    this.#store.put(key, encodeRecord(record), ttlMs, done);
   }
 
   #issueResume(
@@ -196,31 +208,28 @@ export class Tickets implements Admission {
   ): void {
     const resume = `${RESUME_PREFIX}${this.#ports.id()}`;
     const nextKey = this.#key(resume);
-    const value = encodeRecord(record);
+    // Kept for as long as the session and longer, like the key.
+    const value = flatText(encodeRecord(record));
     const { user, instance, endsAt } = record;
     this.#store.put(nextKey, value, this.#resumeTtlMs, (answer) => {
       if (!answer.ok) return done(trouble(answer));
       const receipt: AdmissionReceipt = { previousKey, nextKey, value };
-      done({ user, instance, resume, lifetimeMs: endsAt === null ? null : endsAt - now, receipt });
+      done({ user, instance, resume, lifetimeMs: endsAt === null ? null : endsAt - now, now, receipt });
     });
   }
 
   /**
-   * Stores the next credential of a session again. It is taken first: what was used in the meantime, by a client that
-   * is already back elsewhere, must not become good again.
+   * Stores the next credential of a session again. What was used in the meantime, by a client that is already back
+   * elsewhere, must not become good again.
    */
-  #replace({ nextKey, value: before }: AdmissionReceipt, value: string, done: (answer: Answer<null>) => void): void {
-    this.#store.take(nextKey, (answer) => {
-      if (!answer.ok) return done(answer);
-      if (answer.value === before) return this.#store.put(nextKey, value, this.#resumeTtlMs, done);
-      if (answer.value === null) return done({ ok: true, value: null });
-      this.#store.put(nextKey, answer.value, this.#limits.resumeOverlapMs, done);
-    });
+  #replace({ nextKey, value: before }: AdmissionReceipt, value: string, done: (answer: Answer<boolean>) => void): void {
+    this.#store.swap(nextKey, before, value, this.#resumeTtlMs, done);
   }
 
   /** Where a credential is stored. A hash of the port has 64 bits, and two of them have what a credential has. */
   #key(credential: string): string {
-    return this.#ports.hash(`credential 1 ${credential}`) + this.#ports.hash(`credential 2 ${credential}`);
+    const { hash } = this.#ports;
+    return flatText(hash(`credential 1 ${credential}`) + hash(`credential 2 ${credential}`));
   }
 
   #requestProblem({ user, lifetimeMs = null, ttlMs, ip, origin }: TicketRequest): CarillonError | null {
@@ -243,6 +252,15 @@ export class Tickets implements Admission {
   }
 }
 
+/** A resume credential that is being used: where it is, and what is there. */
+interface Used {
+  readonly key: string;
+  readonly value: string;
+  readonly record: ResumeRecord;
+}
+
+/** How often a resume is tried again when others use the same credential in the same moment. */
+const SWAP_TRIES = 3;
 const TICKET_PREFIX = "t_";
 const RESUME_PREFIX = "r_";
 const INSTANCE_PREFIX = "i_";

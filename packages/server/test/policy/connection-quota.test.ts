@@ -1,53 +1,42 @@
 import { describe, expect, it } from "vitest";
 import { addressKey, ConnectionQuota } from "../../src/policy/connection-quota.ts";
 
-const LIMITS = { connections: 5, connectionsPerUser: 2, connectionsPerAddress: 3 };
+const LIMITS = { connections: 5, connectionsPerAddress: 3 };
 
 describe("the quota of connections", () => {
   it("has room up to the limits of address and node, and again after a release", () => {
     const quota = new ConnectionQuota(LIMITS);
-    const releases = [1, 2, 3].map(() => quota.reserve("10.0.0.1"));
-    expect(quota.reserve("10.0.0.1")).toBeNull();
-    expect(quota.reserve("10.0.0.2")).not.toBeNull();
-    expect(quota.reserve("10.0.0.3")).not.toBeNull();
-    expect(quota.reserve("10.0.0.4")).toBeNull();
-    releases[0]?.();
-    expect(quota.reserve("10.0.0.1")).not.toBeNull();
+    for (let count = 0; count < 3; count += 1) expect(quota.reserve("10.0.0.1")).toBe(true);
+    expect(quota.reserve("10.0.0.1")).toBe(false);
+    expect(quota.reserve("10.0.0.2")).toBe(true);
+    expect(quota.reserve("10.0.0.3")).toBe(true);
+    expect(quota.reserve("10.0.0.4")).toBe(false);
+    quota.release("10.0.0.1");
+    expect(quota.reserve("10.0.0.1")).toBe(true);
   });
 
-  it("counts the connections of a user by themselves", () => {
+  it("comes back to zero", () => {
     const quota = new ConnectionQuota(LIMITS);
-    const release = quota.reserveUser("__proto__");
-    expect(quota.reserveUser("__proto__")).not.toBeNull();
-    expect(quota.reserveUser("__proto__")).toBeNull();
-    expect(quota.reserveUser("bob")).not.toBeNull();
-    release?.();
-    expect(quota.reserveUser("__proto__")).not.toBeNull();
-  });
-
-  it("takes a release once, however often it is called, and comes back to zero", () => {
-    const quota = new ConnectionQuota(LIMITS);
-    const releases = [quota.reserve("10.0.0.1"), quota.reserve("10.0.0.1"), quota.reserveUser("ada")];
-    for (const release of releases) {
-      release?.();
-      release?.();
-    }
-    expect([quota.connections, quota.addresses, quota.users]).toEqual([0, 0, 0]);
+    const addresses = ["10.0.0.1", "10.0.0.1", "__proto__"];
+    for (const address of addresses) expect(quota.reserve(address)).toBe(true);
+    expect([quota.connections, quota.addresses]).toEqual([3, 2]);
+    for (const address of addresses) quota.release(address);
+    expect([quota.connections, quota.addresses]).toEqual([0, 0]);
   });
 
   it("leaves nothing behind when it refuses", () => {
     const quota = new ConnectionQuota({ ...LIMITS, connections: 0 });
-    expect(quota.reserve("10.0.0.1")).toBeNull();
+    expect(quota.reserve("10.0.0.1")).toBe(false);
     const none = new ConnectionQuota({ ...LIMITS, connectionsPerAddress: 0 });
-    expect(none.reserve("10.0.0.1")).toBeNull();
+    expect(none.reserve("10.0.0.1")).toBe(false);
     expect([quota.addresses, quota.connections, none.addresses, none.connections]).toEqual([0, 0, 0, 0]);
   });
 
   it("counts all of an IPv6 network of 64 bits as one address", () => {
     const quota = new ConnectionQuota(LIMITS);
-    for (const host of ["1", "2", "ffff:1"]) expect(quota.reserve(`2001:db8:0:1::${host}`)).not.toBeNull();
-    expect(quota.reserve("2001:db8::1:9:9:9:9")).toBeNull();
-    expect(quota.reserve("2001:db8:0:2::1")).not.toBeNull();
+    for (const host of ["1", "2", "ffff:1"]) expect(quota.reserve(`2001:db8:0:1::${host}`)).toBe(true);
+    expect(quota.reserve("2001:db8::1:9:9:9:9")).toBe(false);
+    expect(quota.reserve("2001:db8:0:2::1")).toBe(true);
   });
 });
 

@@ -11,8 +11,10 @@ import { FakeWorld } from "./fake-world.ts";
 class WatchedStore implements TicketStore {
   readonly seen: string[] = [];
   failing: ReadonlySet<keyof TicketStore> = new Set();
-  /** Runs just before the next `put`, to come in between. */
-  beforePut: (() => void) | null = null;
+  /** Neither does nor answers this, as a process that has died. */
+  silent: keyof TicketStore | null = null;
+  /** Runs just before the next `swap`, to come in between. */
+  beforeSwap: (() => void) | null = null;
   readonly #store: TicketStore;
 
   constructor(store: TicketStore) {
@@ -20,9 +22,6 @@ class WatchedStore implements TicketStore {
   }
 
   put(key: string, value: string, ttlMs: number, done: (answer: Answer<null>) => void): void {
-    const interrupt = this.beforePut;
-    this.beforePut = null;
-    interrupt?.();
     this.seen.push(key, value);
     if (!this.#fails("put", done)) this.#store.put(key, value, ttlMs, done);
   }
@@ -30,6 +29,19 @@ class WatchedStore implements TicketStore {
   take(key: string, done: (answer: Answer<string | null>) => void): void {
     this.seen.push(key);
     if (!this.#fails("take", done)) this.#store.take(key, done);
+  }
+
+  read(key: string, done: (answer: Answer<string | null>) => void): void {
+    this.seen.push(key);
+    if (!this.#fails("read", done)) this.#store.read(key, done);
+  }
+
+  swap(key: string, before: string, value: string, ttlMs: number, done: (answer: Answer<boolean>) => void): void {
+    const interrupt = this.beforeSwap;
+    this.beforeSwap = null;
+    interrupt?.();
+    this.seen.push(key, value);
+    if (!this.#fails("swap", done)) this.#store.swap(key, before, value, ttlMs, done);
   }
 
   revoke(user: string, ttlMs: number, done: (answer: Answer<null>) => void): void {
@@ -41,6 +53,7 @@ class WatchedStore implements TicketStore {
   }
 
   #fails(method: keyof TicketStore, done: (answer: Answer<never>) => void): boolean {
+    if (this.silent === method) return true;
     if (!this.failing.has(method)) return false;
     done({ ok: false, code: "unavailable", message: "The store can't be reached." });
     return true;

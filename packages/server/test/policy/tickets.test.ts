@@ -21,6 +21,7 @@ describe("a ticket", () => {
     const first = desk.admitted({ ticket });
     expect(first.user).toEqual(ADA);
     expect(first.lifetimeMs).toBeNull();
+    expect(first.now).toBe(desk.world.wallMs());
     expect(codeOf(desk.admit({ ticket }))).toBe("ticket_refused");
     expect(desk.admitted({ ticket: desk.issue() }).instance).not.toBe(first.instance);
   });
@@ -130,35 +131,42 @@ describe("a ticket", () => {
 
 describe("a store that fails", () => {
   it("is told as its trouble, with retry, and never lets anybody in", () => {
-    const ticket = desk.issue();
     const { resume } = desk.admitted({ ticket: desk.issue() });
     for (const method of ["take", "revokedAt", "put"] as const) {
+      const ticket = desk.issue();
       desk.store.failing = new Set([method]);
-      for (const credential of [{ ticket }, { resume }]) {
-        const result = desk.admit(credential);
-        // A ticket that was taken before the failure is gone.
-        expect(["unavailable", "ticket_refused"]).toContain(codeOf(result));
-        if (codeOf(result) === "unavailable") expect(result).toMatchObject({ retry: true });
-      }
+      expect(desk.admit({ ticket })).toMatchObject({ code: "unavailable", retry: true });
+      desk.store.failing = new Set();
+    }
+    for (const method of ["read", "revokedAt", "put", "swap"] as const) {
+      desk.store.failing = new Set([method]);
+      expect(desk.admit({ resume })).toMatchObject({ code: "unavailable", retry: true });
       desk.store.failing = new Set();
     }
   });
 
-  it("costs no resume credential when it fails after the credential was taken", () => {
-    const { resume, instance } = desk.admitted({ ticket: desk.issue() });
-    desk.store.failing = new Set(["revokedAt"]);
-    expect(codeOf(desk.admit({ resume }))).toBe("unavailable");
-    desk.store.failing = new Set();
-    // The credential is put back; only issuing the next one fails.
-    let puts = 0;
-    desk.store.beforePut = function arm() {
-      puts += 1;
-      desk.store.failing = puts === 2 ? new Set(["put"]) : new Set();
-      desk.store.beforePut = puts < 3 ? arm : null;
-    };
-    expect(codeOf(desk.admit({ resume }))).toBe("unavailable");
-    desk.world.advance(DEFAULT_LIMITS.resumeOverlapMs + 1);
-    expect(desk.admitted({ resume }).instance).toBe(instance);
+  it("costs no resume credential, whatever it fails at", () => {
+    let { resume } = desk.admitted({ ticket: desk.issue() });
+    const { instance } = desk.admitted({ resume });
+    for (const method of ["read", "revokedAt", "put", "swap"] as const) {
+      ({ resume } = desk.admitted({ resume }));
+      desk.store.failing = new Set([method]);
+      expect(codeOf(desk.admit({ resume }))).toBe("unavailable");
+      desk.store.failing = new Set();
+      desk.world.advance(DEFAULT_LIMITS.resumeOverlapMs + 1);
+      expect(desk.admitted({ resume }).instance).toBe(instance);
+    }
+  });
+
+  it("leaves no credential that nobody was given when it fails at the last step", () => {
+    const { resume } = desk.admitted({ ticket: desk.issue() });
+    desk.store.failing = new Set(["swap"]);
+    desk.store.seen.length = 0;
+    desk.admit({ resume });
+    const [, , nextKey] = desk.store.seen;
+    let kept: string | null = "not asked";
+    desk.store.read(nextKey ?? "", (answer) => (kept = answer.ok ? answer.value : "failed"));
+    expect(kept).toBeNull();
   });
 
   it("that is full refuses new tickets as overloaded", () => {
@@ -174,6 +182,39 @@ describe("a store that fails", () => {
         desk.store.put(`#credential 1 ${text}#credential 2 ${text}`, value, MINUTE_MS, () => {});
         expect(codeOf(desk.admit(credential))).toMatch(/_refused$/);
       }
+    }
+  });
+});
+
+describe("a resume credential that two use in the same moment", () => {
+  it("lets both in, as it would one after the other, while its overlap lasts", () => {
+    const { resume, instance } = desk.admitted({ ticket: desk.issue() });
+    let other = "";
+    desk.store.beforeSwap = () => {
+      other = desk.admitted({ resume }).instance;
+    };
+    expect([desk.admitted({ resume }).instance, other]).toEqual([instance, instance]);
+  });
+
+  it("is refused to the slower one when the faster has confirmed its next one", () => {
+    const { resume } = desk.admitted({ ticket: desk.issue() });
+    desk.store.beforeSwap = () => desk.tickets.confirmed(desk.admitted({ resume }).receipt);
+    expect(codeOf(desk.admit({ resume }))).toBe("resume_refused");
+  });
+
+  it("is not lost by a server that dies at any step between", () => {
+    let { resume } = desk.admitted({ ticket: desk.issue() });
+    const { instance } = desk.admitted({ resume });
+    for (const step of ["read", "revokedAt", "put", "swap"] as const) {
+      ({ resume } = desk.admitted({ resume }));
+      desk.store.silent = step;
+      let result: unknown = "none";
+      desk.tickets.admit({ ticket: null, resume, remoteAddress: null, origin: "https://app.example" }, (answer) => {
+        result = answer;
+      });
+      expect(result).toBe("none");
+      desk.store.silent = null;
+      expect(desk.admitted({ resume }).instance).toBe(instance);
     }
   });
 });

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import type { ChannelRecord } from "../../backplane/records.ts";
 import type { ConformanceCase } from "./conformance.ts";
 import { failed, LOG, ROOM, succeeded, type ConformanceWorld } from "./conformance-world.ts";
 
@@ -41,6 +42,20 @@ export const amendCases: readonly ConformanceCase[] = [
         ],
       );
       deepEqual(records[0]?.publisher, { user: "ada", instance: "i_1" }, "it is still its publisher's");
+    },
+  },
+  {
+    name: "an amendment brings the version of its data, in history and for those who catch up",
+    async run(world) {
+      await world.open();
+      const start = await world.subscribe();
+      await world.published({ id: "p1", version: 2 });
+      await world.published({ id: "p2", version: 2 });
+      succeeded(await world.publish({ data: '"new"', version: 70_000, amend: { target: "p1", onlyBy: null } }));
+      deepEqual(versions(await world.deliveredCount(ROOM, 3)), [2, 2, 70_000]);
+      deepEqual(versions((await world.read(start)).records), [70_000, 2, 70_000]);
+      succeeded(await world.publish({ data: '"newer"', version: 3, amend: { target: "p1", onlyBy: null } }));
+      deepEqual(versions((await world.history(10)).records), [3, 2]);
     },
   },
   {
@@ -155,3 +170,8 @@ export const amendCases: readonly ConformanceCase[] = [
     },
   },
 ];
+
+/** Versions of the schemas that the data of records was written under. */
+function versions(records: readonly ChannelRecord[]): unknown {
+  return records.map((record) => "version" in record && record.version);
+}

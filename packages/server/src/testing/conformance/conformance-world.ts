@@ -249,6 +249,16 @@ export class ConformanceWorld {
     return new Promise((done) => this.backplane.tickets.put(key, value, ttlMs, done));
   }
 
+  /** Puts a credential if it is what it was. */
+  swap(key: string, before: string, value: string, ttlMs: number = 60_000): Promise<boolean> {
+    return asked((done) => this.backplane.tickets.swap(key, before, value, ttlMs, done));
+  }
+
+  /** Looks at a credential. */
+  peek(key: string): Promise<string | null> {
+    return asked((done) => this.backplane.tickets.read(key, done));
+  }
+
   /** Takes a credential. */
   take(key: string): Promise<string | null> {
     return asked((done) => this.backplane.tickets.take(key, done));

@@ -49,6 +49,49 @@ export const ticketCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: "a credential that is read stays where it is",
+    async run(world) {
+      await world.open();
+      succeeded(await world.put("k1", "v1"));
+      equal(await world.peek("k1"), "v1");
+      equal(await world.peek("k2"), null);
+      equal(await world.take("k1"), "v1");
+      equal(await world.peek("k1"), null);
+    },
+  },
+  {
+    name: "a swap puts its value, and its time, only in place of the value it expects",
+    async run(world) {
+      await world.open({ tickets: 1 });
+      equal(await world.swap("k1", "v1", "v2"), false);
+      succeeded(await world.put("k1", "v1", 500));
+      equal(await world.swap("k1", "v0", "v2"), false);
+      equal(await world.swap("k1", "v1", "v2 — ünïcödé"), true);
+      equal(await world.swap("k1", "v1", "v3"), false);
+      await world.pass(600);
+      equal(await world.peek("k1"), "v2 — ünïcödé");
+      equal(await world.swap("k1", "v2 — ünïcödé", "v4", 500), true);
+      await world.pass(600);
+      equal(await world.swap("k1", "v4", "v5"), false);
+      equal(await world.take("k1"), null);
+    },
+  },
+  {
+    name: "of a hundred swaps and takes at once exactly one gets it",
+    async run(world) {
+      await world.open();
+      for (let round = 0; round < 5; round++) {
+        succeeded(await world.put(`k${round}`, "v"));
+        const won = await Promise.all(
+          Array.from({ length: 100 }, async (_, index) =>
+            index % 2 === 0 ? await world.swap(`k${round}`, "v", `w${index}`) : (await world.take(`k${round}`)) === "v",
+          ),
+        );
+        equal(won.filter(Boolean).length, 1);
+      }
+    },
+  },
+  {
     name: "a credential is gone when its time is over, and not before",
     async run(world) {
       await world.open();

@@ -1,0 +1,207 @@
+import type { Ports, Timer } from "../../core/ports.ts";
+import { quickHash, SimulatedRandom } from "./simulated-random.ts";
+
+interface Alarm {
+  readonly atMs: number;
+  /** Alarms of one millisecond ring in the order in which they were set. */
+  readonly order: number;
+  callback: (() => void) | null;
+}
+
+/** The world of one machine in a simulation: its ports, until it is stopped. */
+export interface SimulatedMachine extends Ports {
+  readonly name: string;
+  readonly random: () => number;
+  /** True once it was stopped: its timers do not ring any more, and nobody is told. */
+  readonly isStopped: boolean;
+  /** Its wall clock is set by this much; no timer notices. */
+  shiftWall(ms: number): void;
+  /** A `kill -9`: whatever it meant to do, it does not. */
+  stop(): void;
+}
+
+/** Settings of a {@link SimulatedWorld}. */
+export interface SimulatedWorldOptions {
+  readonly seed: number;
+  /** Keeps what was noted, for a person to read. Default: only a hash of it. */
+  readonly isTraced?: boolean;
+}
+
+/** What wall clocks say at the start, in milliseconds since 1970: some day in 2026. */
+const START_WALL_MS = 1_790_000_000_000;
+/** Events between two looks at the real event loop's other phases. */
+const BATCH = 64;
+
+/**
+ * Time and chance of a simulation. Events happen one after the other, each in a real turn of the event loop of its own,
+ * so that promises run between them as they do in earnest. Time stands still while an event happens.
+ */
+export class SimulatedWorld {
+  readonly random: SimulatedRandom;
+  /** Events so far. */
+  steps = 0;
+  /** What was noted, if it is kept. */
+  readonly trace: string[] | null;
+  /** How often something happened, by name: what a scenario has exercised. */
+  readonly counts: Map<string, number> = new Map();
+  #nowMs = 0;
+  #order = 0;
+  #hash = 0;
+  /** A binary heap: the next alarm is the first. */
+  readonly #alarms: Alarm[] = [];
+
+  constructor({ seed, isTraced = false }: SimulatedWorldOptions) {
+    this.random = new SimulatedRandom(seed);
+    this.trace = isTraced ? [] : null;
+  }
+
+  /** Virtual milliseconds since the start. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** The true wall clock. */
+  get wallMs(): number {
+    return START_WALL_MS + Math.floor(this.#nowMs);
+  }
+
+  /** A hash of everything that was noted: the same seed must give the same. */
+  get hash(): string {
+    return (this.#hash >>> 0).toString(16);
+  }
+
+  /** Notes what happened: in the hash, and in the trace if one is kept. */
+  note(text: string): void {
+    let hash = this.#hash ^ Math.floor(this.#nowMs * 8);
+    for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+    this.#hash = hash;
+    this.trace?.push(`${this.#nowMs.toFixed(0).padStart(7)}  ${text}`);
+  }
+
+  /** Counts that something happened. */
+  count(what: string, by = 1): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + by);
+  }
+
+  /** Calls back after a delay. */
+  after(delayMs: number, callback: () => void): Timer {
+    const alarm: Alarm = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#push(alarm);
+    return {
+      cancel: () => {
+        alarm.callback = null;
+      },
+    };
+  }
+
+  /** The ports of a machine with clocks and chance of its own. */
+  machine(name: string, wallOffsetMs = 0): SimulatedMachine {
+    const random = this.random.fork(name);
+    let offsetMs = wallOffsetMs;
+    let isStopped = false;
+    const guard = (callback: () => void) => (): void => {
+      if (!isStopped) callback();
+    };
+    return {
+      name,
+      get isStopped() {
+        return isStopped;
+      },
+      monotonicMs: () => this.#nowMs,
+      wallMs: () => this.wallMs + offsetMs,
+      after: (delayMs, callback) => this.after(delayMs, guard(callback)),
+      // Behind the events that wait for this very moment, as a tick takes in what has arrived.
+      endOfTick: (callback) => void this.after(0, guard(callback)),
+      random: () => random.next(),
+      id: () => random.id(),
+      hash: quickHash,
+      shiftWall: (ms) => {
+        offsetMs += ms;
+      },
+      stop: () => {
+        isStopped = true;
+      },
+    };
+  }
+
+  /**
+   * Lets time pass until a moment, or until `isOver` says that it is enough. Rejects with what an event throws. Each
+   * event has an immediate of its own: Node runs all microtasks between two immediates.
+   */
+  run(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let isDone = false;
+      const step = (): void => {
+        if (isDone) return;
+        try {
+          isDone = isOver() || !this.#step(untilMs);
+          if (isDone) resolve();
+        } catch (error) {
+          isDone = true;
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- handed on as it was thrown.
+          reject(error);
+        }
+      };
+      const batch = (): void => {
+        if (isDone) return;
+        for (let count = 0; count < BATCH; count++) turn(step);
+        turn(batch);
+      };
+      batch();
+    });
+  }
+
+  #step(untilMs: number): boolean {
+    for (;;) {
+      const next = this.#alarms[0];
+      if (next === undefined || next.atMs > untilMs) {
+        this.#nowMs = Math.max(this.#nowMs, untilMs);
+        return false;
+      }
+      this.#shift();
+      const { callback } = next;
+      if (callback === null) continue;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.steps++;
+      callback();
+      return true;
+    }
+  }
+
+  #push(alarm: Alarm): void {
+    const heap = this.#alarms;
+    let index = heap.length;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || isBefore(above, alarm)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = alarm;
+  }
+
+  #shift(): void {
+    const heap = this.#alarms;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      const left = heap[index * 2 + 1];
+      const right = heap[index * 2 + 2];
+      const isRight = left !== undefined && right !== undefined && isBefore(right, left);
+      const below = isRight ? right : left;
+      if (below === undefined || isBefore(last, below)) break;
+      heap[index] = below;
+      index = index * 2 + (isRight ? 2 : 1);
+    }
+    heap[index] = last;
+  }
+}
+
+/** The real one, kept before a simulation forbids it. */
+const turn = setImmediate;
+
+function isBefore(one: Alarm, other: Alarm): boolean {
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+}

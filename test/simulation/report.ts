@@ -1,0 +1,62 @@
+import type { ChunkResult } from "./chunk.ts";
+
+/** Sums up chunks as they come. */
+export class Report {
+  played = 0;
+  steps = 0;
+  virtualMs = 0;
+  repeated = 0;
+  failure: ChunkResult["failure"] = null;
+  readonly #counts = new Map<string, [times: number, seeds: number]>();
+  readonly #startMs = performance.now();
+
+  /** A chunk has been played. */
+  add({ played, steps, virtualMs, repeated, counts, failure }: ChunkResult): void {
+    this.played += played;
+    this.steps += steps;
+    this.virtualMs += virtualMs;
+    this.repeated += repeated;
+    if (failure !== null && failure.seed < (this.failure?.seed ?? Infinity)) this.failure = failure;
+    for (const [what, times, seeds] of counts) {
+      const [sum, sumSeeds] = this.#counts.get(what) ?? [0, 0];
+      this.#counts.set(what, [sum + times, sumSeeds + seeds]);
+    }
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#startMs) / 1_000;
+  }
+
+  /** How far it is, in one line. */
+  progress(wanted: number): string {
+    return `${this.played} of ${wanted} seeds, ${this.#speed()}`;
+  }
+
+  /** The verdict, and what was exercised. */
+  summary(): string {
+    const hours = (this.virtualMs / 3_600_000).toFixed(1);
+    const violations = this.failure === null ? "0 violations" : "a violation";
+    return [
+      `${this.played} seeds: ${violations}. ${this.#speed()}, ${hours} virtual hours, ${this.repeated} seeds played twice with the same trace.`,
+      "",
+      "What the seeds exercised (times, share of the seeds):",
+      ...[...this.#counts]
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([what, [times, seeds]]) => {
+          const share = ((100 * seeds) / Math.max(1, this.played)).toFixed(1);
+          return `  ${what.padEnd(40)} ${String(times).padStart(10)} ${share.padStart(7)} %`;
+        }),
+    ].join("\n");
+  }
+
+  /** Of these, what no seed has exercised: a scenario that is too lazy to prove anything. */
+  missing(wanted: readonly string[]): string[] {
+    return wanted.filter((what) => !this.#counts.has(what));
+  }
+
+  #speed(): string {
+    const { seconds } = this;
+    const seedsPerSecond = (this.played / seconds).toFixed(1);
+    return `${seedsPerSecond} seeds/s, ${Math.round(this.steps / seconds).toLocaleString("en")} steps/s, ${seconds.toFixed(1)} s`;
+  }
+}

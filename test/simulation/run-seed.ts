@@ -1,0 +1,156 @@
+import type { connect } from "@carillon/client";
+import type { Faults } from "@carillon/server/testing";
+import { withoutAmbient } from "@carillon/server/testing";
+import type { Violation } from "./checker.ts";
+import type { Kind } from "./kinds/kind.ts";
+import { KINDS } from "./kinds/kinds.ts";
+import type { Scenario } from "./scenario.ts";
+import { PRESENCE, ROOM } from "./setting.ts";
+import { Stage } from "./stage.ts";
+
+/** What became of one run. */
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  /** The same for the same scenario, or the run is not deterministic. */
+  readonly hash: string;
+  readonly steps: number;
+  readonly virtualMs: number;
+  /** How often what happened. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly trace: readonly string[];
+}
+
+/** Settings of a run. */
+export interface RunOptions {
+  readonly connect: typeof connect;
+  readonly faults: Faults;
+  readonly isTraced?: boolean;
+}
+
+/** Everything must have come to rest this long after the last trouble, in milliseconds. */
+const SETTLE_MAX_MS = 120_000;
+/** How often that is looked at. */
+const SETTLE_STEP_MS = 1_000;
+/** So long everything has to stay at rest before it is believed: longer than a lease and a grace. */
+const SETTLE_LEAST_MS = 3_000;
+/** Nothing may be left of those who have gone after this long, in milliseconds. */
+const LEAVE_MAX_MS = 60_000;
+/** Events of one run at most: two parties that keep each other busy for ever must not hang it. */
+const STEPS_MAX = 400_000;
+
+const KINDS_BY_NAME: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [kind.name, kind]));
+
+/** Plays a scenario to its end, or to the first promise that does not hold. */
+export function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  return withoutAmbient(async () => {
+    const stage = new Stage(scenario, { ...options, isTraced: options.isTraced ?? false });
+    const { world, checker } = stage;
+    for (const { atMs, kind, who, what, amount } of scenario.happenings) {
+      world.after(atMs, () => {
+        const page = stage.pages[who % stage.pages.length];
+        if (page === undefined || page.isGone) return;
+        world.note(`> ${kind} (${who % stage.pages.length}, ${what}, ${amount})`);
+        KINDS_BY_NAME.get(kind)?.run(stage, page, what, amount);
+      });
+    }
+    const isOver = (): boolean => {
+      if (world.steps > STEPS_MAX) checker.fail("stuck", `no rest within ${STEPS_MAX} events`);
+      return checker.hasFailed;
+    };
+    await world.run(scenario.setting.lengthMs, isOver);
+    if (!checker.hasFailed) await settle(stage, isOver);
+    if (!checker.hasFailed) finish(stage);
+    if (!checker.hasFailed) await leave(stage, isOver);
+    stage.countMetrics();
+    const { steps, hash, counts, trace, nowMs } = world;
+    const [violation = null] = checker.violations;
+    return { seed: scenario.seed, violation, hash, steps, virtualMs: nowMs, counts, trace: trace ?? [] };
+  });
+}
+
+/** All trouble ends; everybody has to find back to what is true. */
+async function settle(stage: Stage, isOver: () => boolean): Promise<void> {
+  const { world, checker } = stage;
+  world.note("> all trouble ends");
+  stage.network.heal();
+  stage.broker.calm();
+  const startMs = world.nowMs;
+  let restMs = 0;
+  for (;;) {
+    for (const page of stage.pages) page.comeBack();
+    await world.run(world.nowMs + SETTLE_STEP_MS, isOver);
+    if (checker.hasFailed) return;
+    const problems = unsettled(stage);
+    restMs = problems.length === 0 ? restMs + SETTLE_STEP_MS : 0;
+    if (restMs >= SETTLE_LEAST_MS) return;
+    if (world.nowMs - startMs < SETTLE_MAX_MS) continue;
+    const [problem = ""] = problems;
+    const kind = problem.includes("publish of") || problem.includes(":") ? "stuck" : "presence";
+    checker.fail(kind, `after ${SETTLE_MAX_MS / 1_000} s of rest: ${problems.slice(0, 4).join("; ")}`);
+    return;
+  }
+}
+
+/** What is not yet as it must be. */
+function unsettled(stage: Stage): string[] {
+  return [...stage.pages.flatMap((page) => page.unsettled()), ...stage.outcomes.open(), ...presenceProblems(stage)];
+}
+
+/** In the room are those who want to be, and nobody else. */
+function presenceProblems({ pages, truth, permissions }: Stage): string[] {
+  // An old copy of the store has old members in it, and nobody says who of them is there.
+  const room = truth.channels.get(PRESENCE);
+  if (room === undefined || room.restores > 0) return [];
+  const possible = pages.filter(({ isPresent, isGone }) => isPresent !== false && !isGone);
+  const members = room.entries();
+  const problems = possible.flatMap(({ name, instance, user, isPresent }) => {
+    const isExpected = isPresent === true && permissions.allows(user, ROOM);
+    return isExpected && instance !== null && !members.has(instance) ? [`presence lacks ${name}`] : [];
+  });
+  const ghosts = [...members.keys()].filter((member) => !possible.some(({ instance }) => instance === member));
+  return [...problems, ...ghosts.map((ghost) => `presence has the ghost ${ghost}`)];
+}
+
+function finish(stage: Stage): void {
+  stage.world.note("> everything is at rest");
+  for (const page of stage.pages) {
+    if (page.isGone) continue;
+    for (const [channel, view] of page.logs) {
+      if (!page.wanted.has(channel) || !stage.permissions.allows(page.user, channel)) continue;
+      view.at(page.channel(channel).position);
+      view.finish();
+    }
+  }
+  stage.outcomes.finish();
+}
+
+/** Everybody leaves, one way or another, and nothing is left of them. */
+async function leave(stage: Stage, isOver: () => boolean): Promise<void> {
+  const { world, checker, pages, servers, broker, truth } = stage;
+  world.note("> everybody leaves");
+  pages.forEach((page, index) => {
+    page.hasLeft = true;
+    if (index % 2 === 0) page.client.disconnect();
+    else page.vanish(index % 4 === 1);
+  });
+  const startMs = world.nowMs;
+  for (;;) {
+    await world.run(world.nowMs + SETTLE_STEP_MS, isOver);
+    if (checker.hasFailed) return;
+    const left = servers.flatMap((server) => [
+      ...server.holdings().map((holding) => `${server.name} holds ${holding}`),
+      ...(broker.linkOf(server.machine)?.subscriptions ? [`${server.name} is still told of channels`] : []),
+    ]);
+    for (const channel of [PRESENCE, "held:a"]) {
+      const state = truth.channels.get(channel);
+      const count = state === undefined || state.restores > 0 ? 0 : state.entries().size;
+      if (count > 0) left.push(`${channel} has ${count} entries of nobody`);
+    }
+    left.push(...stage.outcomes.open());
+    if (left.length === 0) return;
+    if (world.nowMs - startMs < LEAVE_MAX_MS) continue;
+    checker.fail("leak", `after everybody has left: ${left.join("; ")}`);
+    return;
+  }
+}
