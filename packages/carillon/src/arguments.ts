@@ -6,8 +6,10 @@ export interface ServeSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** The folder for what must last; null: none was named. */
+  /** The folder for what must last; null: everything is in memory, and ends with the server. */
   readonly data: string | null;
+  /** Proxies in front that add to `X-Forwarded-For`. */
+  readonly trustProxy: number;
   /** Origins beside the server's own. */
   readonly origins: readonly string[];
   readonly openEcho: boolean;
@@ -26,23 +28,33 @@ export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
+/** Instead of a folder: everything is kept in memory, and ends with the server. */
+const IN_MEMORY = ":memory:";
+/** Where `carillon start` keeps what must last, seen from where it is started. */
+const DEFAULT_FOLDER = "data";
+/** More proxies than anybody has in a row: a number beyond is a slip. */
+const PROXIES_MAX = 10;
+
 /** The text of `carillon --help`. */
-export const USAGE = `Carillon, a realtime server.
+export const USAGE: string = `Carillon, a realtime server.
 
 Usage:
-  carillon start [--host H] [--port P] [--data DIR]
+  carillon start [--host H] [--port P] [--data DIR] [--trust-proxy N]
       The chat page at /, with guest tickets.
-  carillon serve [--host H] [--port P] [--data DIR] [--open-echo] [--open-raw NS:NAME]...
+  carillon serve [--host H] [--port P] [--data DIR] [--trust-proxy N] [--open-echo] [--open-raw NS:NAME]...
       The server alone. Nothing anonymous is open unless you say so:
       --open-echo         /raw/echo sends every message back, text or binary, up to 16 MiB
       --open-raw NS:NAME  /raw/NS:NAME is a channel for anybody; may be repeated
 
 Options:
-  --host H     address to listen on            (environment: HOST, default 127.0.0.1)
-  --port P     port to listen on, 0 for any    (environment: PORT, default 3000)
-  --data DIR   folder for what must last       (environment: CARILLON_DATA)
-  --help       this text
-  --version    the version
+  --host H         address to listen on            (environment: HOST, default 127.0.0.1)
+  --port P         port to listen on, 0 for any    (environment: PORT, default 3000)
+  --data DIR       folder for what must last: messages, rooms, credentials, who guests are. One folder, one server.
+                   ${IN_MEMORY} keeps nothing       (environment: CARILLON_DATA, default ./data; serve: ${IN_MEMORY})
+  --trust-proxy N  proxies in front that add to X-Forwarded-For. Limits per address need it: otherwise everybody
+                   has the proxy's address         (environment: CARILLON_TRUST_PROXY, default 0: none)
+  --help           this text
+  --version        the version
 
 Environment:
   CARILLON_ORIGINS  origins of pages that may connect beside the server's own, separated by commas
@@ -52,6 +64,7 @@ const OPTIONS = {
   host: { type: "string" },
   port: { type: "string" },
   data: { type: "string" },
+  "trust-proxy": { type: "string" },
   "open-echo": { type: "boolean" },
   "open-raw": { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -77,7 +90,11 @@ export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): C
     name,
     host: values.host ?? setting(env, "HOST") ?? "127.0.0.1",
     port: parsePort(values.port, "--port") ?? parsePort(setting(env, "PORT"), "PORT") ?? 3000,
-    data: values.data ?? setting(env, "CARILLON_DATA") ?? null,
+    data: parseData(values.data ?? setting(env, "CARILLON_DATA") ?? (name === "start" ? DEFAULT_FOLDER : IN_MEMORY)),
+    trustProxy:
+      parseProxies(values["trust-proxy"], "--trust-proxy") ??
+      parseProxies(setting(env, "CARILLON_TRUST_PROXY"), "CARILLON_TRUST_PROXY") ??
+      0,
     origins: parseOrigins(setting(env, "CARILLON_ORIGINS") ?? ""),
     openEcho,
     openRaw,
@@ -108,6 +125,19 @@ function parsePort(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new UsageError(`${name}: expected a port from 0 to 65535, got ${JSON.stringify(text.slice(0, 80))}.`);
+}
+
+function parseData(text: string): string | null {
+  if (text === "") throw new UsageError(`--data: expected a folder, or ${IN_MEMORY}.`);
+  return text === IN_MEMORY ? null : text;
+}
+
+function parseProxies(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,2}$/.test(text) && Number(text) <= PROXIES_MAX) return Number(text);
+  throw new UsageError(
+    `${name}: expected how many proxies stand in front, 0 to ${PROXIES_MAX}, got ${JSON.stringify(text.slice(0, 80))}.`,
+  );
 }
 
 function parseOrigins(text: string): string[] {

@@ -3,6 +3,7 @@ import { createCarillon, type Carillon, type CommonOptions } from "@carillon/ser
 import { chatContract, guestSchema, isRoom, type ChatContract, type Guest } from "./chat-contract.ts";
 import { Reactions } from "./reactions.ts";
 import { RoomDirectory } from "./room-directory.ts";
+import { RoomOpenings } from "./room-openings.ts";
 
 /** Rooms that are there before anybody opens one. */
 const ROOMS = { lobby: "Lobby" };
@@ -16,7 +17,10 @@ export interface ChatApp {
   close(): void;
 }
 
-/** The server of the chat: every guest may talk, listen and be seen in every room that has a well-formed name. */
+/**
+ * The server of the chat: every guest may talk, listen and be seen in every room that has a well-formed name. How many
+ * rooms guests may open by doing so is bounded; see {@link RoomOpenings}.
+ */
 export function createChatApp(options: CommonOptions): ChatApp {
   const isDurable = (options.backplane?.name ?? "memory") !== "memory";
   const carillon: Carillon<ChatContract, Schema<Guest>> = createCarillon({
@@ -24,14 +28,20 @@ export function createChatApp(options: CommonOptions): ChatApp {
     contract: chatContract,
     user: guestSchema,
     authorize: {
-      "chat:{room}": ({ params }) => isRoom(params.room) && { subscribe: true, publish: true, amend: "own" },
-      "typing:{room}": ({ params }) => isRoom(params.room) && { subscribe: true, set: "own" },
-      "reactions:{room}": ({ params }) => isRoom(params.room) && { subscribe: true },
+      "chat:{room}": async ({ user, params }) =>
+        (await mayEnter(user, params.room)) && { subscribe: true, publish: true, amend: "own" },
+      "typing:{room}": async ({ user, params }) =>
+        (await mayEnter(user, params.room)) && { subscribe: true, set: "own" },
+      "reactions:{room}": async ({ user, params }) => (await mayEnter(user, params.room)) && { subscribe: true },
       rooms: () => ({ subscribe: true }),
     },
     calls: {
-      "room.create": async ({ input }) => ({ room: await directory.create(input.title) }),
+      "room.create": async ({ input, user }) => {
+        openings.open(user.id);
+        return { room: await directory.create(input.title) };
+      },
       "message.react": async ({ input, user }) => {
+        await openings.enter(user.id, input.room);
         await reactions.react(user.id, input);
         return null;
       },
@@ -39,6 +49,19 @@ export function createChatApp(options: CommonOptions): ChatApp {
     },
   });
   const directory = directoryOf(carillon);
+  const openings = new RoomOpenings({
+    isListed: (room) => directory.has(room),
+    hasHistory: async (room) => {
+      const { publications } = await carillon.history(`chat:${room}`, { limit: 1 });
+      return publications.length > 0;
+    },
+    monotonicMs: () => performance.now(),
+  });
+  const mayEnter = async ({ id }: Guest, room: string): Promise<boolean> => {
+    if (!isRoom(room)) return false;
+    await openings.enter(id, room);
+    return true;
+  };
   const reactions = new Reactions({
     entries: (room) => carillon.entries(`reactions:${room}`),
     set: (room, message, value) => carillon.set(`reactions:${room}`, message, value),

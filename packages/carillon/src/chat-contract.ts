@@ -90,6 +90,8 @@ export interface RoomEntry {
   readonly count: number;
   /** The first of them. */
   readonly people: readonly Person[];
+  /** True: it stays when everybody has left. Otherwise it is only an address which people share. */
+  readonly isKept?: boolean | undefined;
 }
 
 /** Those who gave one emoji to a message. */
@@ -130,7 +132,10 @@ export type ChatContract = Contract<
     readonly rooms: StateSpec<Schema<RoomEntry>>;
   },
   {
-    /** Opens a room. Fails with `room.taken` if there is one of that name, `room.full` if there are too many. */
+    /**
+     * Opens a room. Fails with `room.taken` if there is one of that name, `room.full` if there are too many, `room.limit`
+     * if many were opened in a short time. A room that is only an address is opened by entering it, with the same limit.
+     */
     readonly "room.create": CallSpec<Schema<{ readonly title: string }>, Schema<{ readonly room: string }>>;
     readonly "message.react": CallSpec<Schema<ReactInput>, Schema<null>>;
     readonly "server.about": CallSpec<Schema<null>, Schema<About>>;
@@ -174,6 +179,7 @@ export const chatContract: ChatContract = defineContract({
         title: v.string(),
         count: v.number(),
         people: v.pipe(v.array(person), v.maxLength(PEOPLE_MAX)),
+        isKept: v.optional(v.boolean()),
       }) satisfies Schema<RoomEntry>,
       owned: false,
     }),

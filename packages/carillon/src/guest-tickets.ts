@@ -1,5 +1,5 @@
 import { validate } from "@carillon/protocol";
-import { KeyedRateLimit } from "@carillon/server";
+import { KeyedRateLimit, remoteAddressOf } from "@carillon/server";
 import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import { HttpProblem, type Answer } from "./answer.ts";
@@ -19,6 +19,8 @@ export interface GuestTicketsOptions {
   readonly identity: GuestIdentity;
   /** Origins of pages that may ask. */
   readonly origins: ReadonlySet<string>;
+  /** Proxies of ours in front; the address is the one that the outermost of them saw. Default 0. */
+  readonly trustProxy?: number;
   /** Makes the ticket, good only for the origin if there is one. */
   issue(guest: Guest, origin: string | null): Promise<string>;
   /** Monotonic clock. Default: the process's. */
@@ -31,13 +33,13 @@ export interface GuestTicketsOptions {
  * too many requests of one address (429).
  */
 export function guestTickets(options: GuestTicketsOptions): Route {
-  const { identity, origins, monotonicMs = () => performance.now() } = options;
+  const { identity, origins, trustProxy = 0, monotonicMs = () => performance.now() } = options;
   const limit = new KeyedRateLimit({ monotonicMs }, TICKETS_PER_ADDRESS);
   return {
     POST: async (request): Promise<Answer> => {
       const origin = checkOrigin(request, origins);
       // Before the body is read: refusing must be cheap.
-      checkRate(limit.take(networkOf(request.socket.remoteAddress ?? "")));
+      checkRate(limit.take(networkOf(remoteAddressOf(request, trustProxy))));
       const named = await validate(namedSchema, await readJson(request));
       // The page shows this to whoever typed the name: where in the body it stood is nothing to them.
       if (!named.ok) throw new HttpProblem(400, "bad_name", named.problem.replace(/^at name: /, ""));

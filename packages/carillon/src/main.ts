@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseCommand, USAGE, UsageError, type ServeSettings } from "./arguments.ts";
 import { StartError } from "./start-error.ts";
 import { startServer, type StartOptions } from "./start-server.ts";
@@ -22,11 +23,13 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function serve({ host, port, data, origins }: ServeSettings, what: StartOptions["serve"]): Promise<void> {
+async function serve(settings: ServeSettings, what: StartOptions["serve"]): Promise<void> {
+  const { host, port, data, origins, trustProxy } = settings;
   // Told to stop while it starts, the server stops as soon as it has started.
   const stopped = stopSignal(process, (exitCode) => process.exit(exitCode));
-  const server = await startServer({ host, port, origins, serve: what });
-  if (data !== null) console.error(`History is in memory for now, and ends with the server; ${data} is not used yet.`);
+  const server = await startServer({ host, port, data, origins, trustProxy, serve: what });
+  if (data !== null) console.log(`Everything is kept in ${resolve(data)}`);
+  else if (what === "chat") console.log("Everything is kept in memory, and ends with the server");
   const open = server.openPaths.length > 0 ? `, open to anybody: ${server.openPaths.join(", ")}` : "";
   console.log(`Carillon is ready at ${server.url}${open}`);
   await stopped;

@@ -5,6 +5,8 @@ import { isRoom, type Person, type RoomEntry } from "./chat-contract.ts";
 const LOOK_INTERVAL_MS = 1_000;
 /** Most rooms that people may open. */
 const ROOMS_MAX = 1_000;
+/** Most rooms that are listed. Those that are only addresses are not listed beyond; people can be in them all the same. */
+const LISTED_MAX = 5_000;
 /** People who are named with a room. */
 const NAMED_MAX = 5;
 const CHAT_PREFIX = "chat:";
@@ -45,15 +47,20 @@ export class RoomDirectory {
   async open(): Promise<void> {
     for (const [room, entry] of await this.#host.rooms()) {
       this.#entries.set(room, entry);
-      this.#titles.set(room, entry.title);
+      if (entry.isKept === true && !this.#titles.has(room)) this.#titles.set(room, entry.title);
     }
     await this.look();
+  }
+
+  /** True for a room that stays, or that somebody is in. */
+  has(room: string): boolean {
+    return this.#titles.has(room) || this.#entries.has(room);
   }
 
   /** Opens a room and resolves to its name. Rejects with `room.taken` and `room.full`. */
   async create(title: string): Promise<string> {
     const room = roomOf(title);
-    if (this.#titles.has(room) || this.#entries.has(room)) {
+    if (this.has(room)) {
       throw new CarillonError("room.taken", `There is a room ${room} already; expected another title.`);
     }
     if (this.#titles.size >= ROOMS_MAX) {
@@ -72,8 +79,13 @@ export class RoomDirectory {
       const busy = this.#host
         .channels()
         .flatMap((name) => (name.startsWith(CHAT_PREFIX) ? [name.slice(CHAT_PREFIX.length)] : []));
-      const rooms = new Set([...busy.filter(isRoom), ...this.#titles.keys(), ...this.#entries.keys()]);
-      for (const room of rooms) await this.#update(room, busy.includes(room) ? await this.#host.people(room) : []);
+      const followed = new Set(busy.filter(isRoom));
+      const rooms = new Set([...followed, ...this.#titles.keys(), ...this.#entries.keys()]);
+      for (const room of rooms) {
+        // People whose connections have just broken, with the server's end perhaps, are still there for a moment.
+        const mayHavePeople = followed.has(room) || (this.#entries.get(room)?.count ?? 0) > 0;
+        await this.#update(room, mayHavePeople ? await this.#host.people(room) : []);
+      }
     } catch {
       // The store can't be reached, or the server is closing. The next look comes by itself.
     } finally {
@@ -94,7 +106,13 @@ export class RoomDirectory {
       if (this.#entries.delete(room)) await this.#host.remove(room);
       return;
     }
-    const entry = { title: title ?? `#${room}`, count: people.length, people: people.slice(0, NAMED_MAX) };
+    if (title === undefined && before === undefined && this.#entries.size >= LISTED_MAX) return;
+    const entry: RoomEntry = {
+      title: title ?? `#${room}`,
+      count: people.length,
+      people: people.slice(0, NAMED_MAX),
+      ...(title === undefined ? {} : { isKept: true }),
+    };
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(entry)) return;
     this.#entries.set(room, entry);
     await this.#host.set(room, entry);

@@ -1,9 +1,13 @@
-import { consoleLogger, ownOrigins, type CommonOptions, type Limits, type Logger } from "@carillon/server";
+import { lmdb, StoreError } from "@carillon/lmdb";
+import { consoleLogger, memory, ownOrigins, type CommonOptions, type Limits, type Logger } from "@carillon/server";
+import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { HttpProblem, json, type Answer } from "./answer.ts";
-import { createChatApp } from "./chat-app.ts";
+import { createChatApp, type ChatApp } from "./chat-app.ts";
+import { makeDataFolder } from "./data-folder.ts";
 import { GuestIdentity } from "./guest-identity.ts";
+import { guestKeyIn } from "./guest-key.ts";
 import { guestTickets } from "./guest-tickets.ts";
 import { HttpListener } from "./http-listener.ts";
 import { createOpenApp, openPaths, type OpenDoors } from "./open-app.ts";
@@ -24,6 +28,10 @@ export interface StartOptions {
   readonly host?: string;
   /** Port to listen on. Default 0: any free one. */
   readonly port?: number;
+  /** The folder for what must last, made if it is not there. Default null: in memory, until the server ends. */
+  readonly data?: string | null;
+  /** Proxies in front that add to `X-Forwarded-For`. Default 0: the header is not believed. */
+  readonly trustProxy?: number;
   /** Origins of pages that may connect beside the server's own. Default: none. */
   readonly origins?: readonly string[];
   /** `"chat"`: the chat page with guest tickets. Otherwise a bare server, and what is open on it to anybody. */
@@ -41,7 +49,10 @@ export interface RunningServer {
   readonly port: number;
   /** Paths that are open to anybody. */
   readonly openPaths: readonly string[];
-  /** Leaves (clients are told to go, spread over a second), then ends whatever is left. Takes some 3 s at most. */
+  /**
+   * Leaves (clients are told to go, spread over a second), ends whatever is left, and closes the store when all that was
+   * asked for is written. Takes some 3 s at most.
+   */
   close(): Promise<void>;
 }
 
@@ -49,17 +60,16 @@ export interface RunningServer {
 interface Application {
   readonly carillon: {
     attach(server: Server): void;
-    ready(): Promise<void>;
     close(options: { readonly drainMs: number }): Promise<void>;
   };
-  readonly routes: readonly (readonly [path: string, route: Route])[];
-  /** Addresses that begin so are answered as another path is. */
-  readonly pages: readonly (readonly [prefix: string, path: string])[];
+  /** Resolves to the routes when the store is open; rejects when it can't be. */
+  readonly opened: Promise<Router>;
 }
 
 /** What an application is made from: where it will be seen, and the settings of its Carillon. */
 interface Surroundings {
   readonly port: number;
+  readonly data: string | null;
   readonly common: CommonOptions;
   readonly origins: ReadonlySet<string>;
 }
@@ -69,12 +79,15 @@ type Phase = "starting" | "ready" | "draining";
 
 /**
  * Starts the server of the `carillon` command. Resolves when it is ready; rejects with a {@link StartError} that says
- * why it can't be.
+ * why it can't be. The port is listened on first, since who sees the page depends on it; until the store is open,
+ * everything is answered 503, upgrades too.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const {
     host = "127.0.0.1",
     port: wantedPort = 0,
+    data = null,
+    trustProxy = 0,
     origins = [],
     serve,
     limits = {},
@@ -83,14 +96,17 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const site = new Site();
   const listener = new HttpListener({ handler: (request) => site.answer(request), logger });
   const port = await listen(listener, host, wantedPort);
+  let application: Application | null = null;
   try {
     // Only now is the port known, and with it the origins under which the page is seen.
     const allowed = new Set([...ownOrigins(host, port), ...origins]);
-    const surroundings = { port, common: { origins: [...allowed], limits, logger }, origins: allowed };
-    const { carillon, routes, pages } = await (serve === "chat" ? chat(surroundings) : bare(surroundings, serve));
+    if (data !== null) await makeDataFolder(data);
+    const backplane = data === null ? memory() : lmdb({ path: data });
+    const common = { backplane, trustProxy, origins: [...allowed], limits, logger };
+    application = await (serve === "chat" ? chat({ port, data, common, origins: allowed }) : bare(common, serve));
+    const { carillon, opened } = application;
     carillon.attach(listener.server);
-    await carillon.ready();
-    site.open(new Router(routes, pages));
+    site.open(await opened);
     let closing: Promise<void> | null = null;
     const close = async (): Promise<void> => {
       site.drain();
@@ -104,8 +120,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       close: () => (closing ??= close()),
     };
   } catch (error) {
+    await application?.carillon.close({ drainMs: 0 });
     await listener.close(0);
-    throw error;
+    throw error instanceof StoreError ? new StartError(error.message, { cause: error }) : error;
   }
 }
 
@@ -136,39 +153,46 @@ class Site {
   }
 }
 
-async function chat({ port, common, origins }: Surroundings): Promise<Application> {
+async function chat(surroundings: Surroundings): Promise<Application> {
   const page = await staticRoutes(PAGE_FOLDER).catch((cause: unknown) => {
     throw new StartError("The chat page is not built: run npm run build first.", { cause });
   });
-  const app = createChatApp(common);
+  const app = createChatApp(surroundings.common);
   const { carillon } = app;
-  // Browsers share cookies between the ports of a host; two servers there must not undo each other's.
-  const identity = new GuestIdentity(`carillon_guest_${port}`);
-  const issue = guestTickets({
-    identity,
-    origins,
-    issue: (user, origin) => carillon.tickets.issue({ user, ...(origin === null ? {} : { origin }) }),
-  });
+  const close = async (closing: { readonly drainMs: number }): Promise<void> => {
+    app.close();
+    await carillon.close(closing);
+  };
   return {
-    carillon: {
-      attach: (server) => carillon.attach(server),
-      ready: async () => {
-        await carillon.ready();
-        await app.open();
-      },
-      close: async (closing) => {
-        app.close();
-        await carillon.close(closing);
-      },
-    },
-    routes: [...page, ["/ticket", issue]],
-    // The page itself reads which room its address names.
-    pages: [["/r/", "/"]],
+    carillon: { attach: (server) => carillon.attach(server), close },
+    opened: openChat(app, page, surroundings),
   };
 }
 
-function bare({ common }: Surroundings, doors: OpenDoors): Promise<Application> {
-  return Promise.resolve({ carillon: createOpenApp(common, doors), routes: [], pages: [] });
+/** Opens the store, then what stands on it. */
+async function openChat(
+  app: ChatApp,
+  page: readonly (readonly [path: string, route: Route])[],
+  { port, data, common, origins }: Surroundings,
+): Promise<Router> {
+  const { carillon } = app;
+  await carillon.ready();
+  const key = data === null ? randomBytes(32) : await guestKeyIn(data);
+  await app.open();
+  const issue = guestTickets({
+    // Browsers share cookies between the ports of a host; two servers there must not undo each other's.
+    identity: new GuestIdentity(`carillon_guest_${port}`, key),
+    origins,
+    trustProxy: common.trustProxy ?? 0,
+    issue: (user, origin) => carillon.tickets.issue({ user, ...(origin === null ? {} : { origin }) }),
+  });
+  // The page itself reads which room its address names.
+  return new Router([...page, ["/ticket", issue]], [["/r/", "/"]]);
+}
+
+async function bare(common: CommonOptions, doors: OpenDoors): Promise<Application> {
+  const carillon = createOpenApp(common, doors);
+  return { carillon, opened: carillon.ready().then(() => new Router([])) };
 }
 
 async function listen(listener: HttpListener, host: string, port: number): Promise<number> {

@@ -15,18 +15,23 @@ describe("guest tickets", () => {
   let nowMs = 0;
   const issued: { guest: Guest; origin: string | null }[] = [];
 
-  beforeEach(async () => {
-    issued.length = 0;
-    nowMs = 0;
+  async function serve(trustProxy: number): Promise<void> {
     const route = guestTickets({
       identity: new GuestIdentity("guest"),
       origins: new Set([ORIGIN]),
+      trustProxy,
       issue: async (guest, origin) => `t_${issued.push({ guest, origin })}`,
       monotonicMs: () => nowMs,
     });
     const router = new Router([["/ticket", route]]);
     listener = new HttpListener({ handler: (request) => router.answer(request), logger: SILENT_LOGGER });
     url = `http://127.0.0.1:${await listener.listen("127.0.0.1", 0)}/ticket`;
+  }
+
+  beforeEach(async () => {
+    issued.length = 0;
+    nowMs = 0;
+    await serve(0);
   });
 
   afterEach(() => listener.close(0));
@@ -108,6 +113,27 @@ describe("guest tickets", () => {
     nowMs += 1_000;
     const again = await Promise.all(Array.from({ length: 10 }, () => ask({ name: "Ada" })));
     expect(again.filter(({ status }) => status === 200)).toHaveLength(5);
+  });
+
+  /** Statuses of more requests than one address may make at once, each said to come from another. */
+  async function statusesOf(headerOf: (index: number) => string): Promise<Set<number>> {
+    const statuses = new Set<number>();
+    for (let index = 0; index < 101; index += 1) {
+      const { status } = await ask({ name: "Ada" }, { "X-Forwarded-For": headerOf(index) });
+      statuses.add(status);
+    }
+    return statuses;
+  }
+
+  test("are limited for each address behind a proxy that is trusted, by what that proxy saw alone", async () => {
+    await listener.close(0);
+    await serve(1);
+    expect(await statusesOf((index) => `203.0.113.9, 192.0.2.${index}`)).toEqual(new Set([200]));
+    expect(await statusesOf((index) => `192.0.2.${index}, 203.0.113.9`)).toEqual(new Set([200, 429]));
+  });
+
+  test("are limited for the address that asks, whatever it says, where no proxy is trusted", async () => {
+    expect(await statusesOf((index) => `192.0.2.${index}`)).toEqual(new Set([200, 429]));
   });
 });
 

@@ -49,13 +49,13 @@ describe("RoomDirectory", () => {
   });
 
   it("has the permanent rooms from the start, with nobody in them", () => {
-    expect([...host.entries]).toEqual([["lobby", { title: "Lobby", count: 0, people: [] }]]);
+    expect([...host.entries]).toEqual([["lobby", { title: "Lobby", count: 0, people: [], isKept: true }]]);
   });
 
   it("tells within a second who came and went, and counts several tabs of a person once", async () => {
     host.here.set("lobby", [ada, lin, ada]);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(host.entries.get("lobby")).toEqual({ title: "Lobby", count: 2, people: [ada, lin] });
+    expect(host.entries.get("lobby")).toMatchObject({ title: "Lobby", count: 2, people: [ada, lin] });
     host.here.set("lobby", [lin]);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(host.entries.get("lobby")).toMatchObject({ count: 1, people: [lin] });
@@ -83,12 +83,34 @@ describe("RoomDirectory", () => {
     await expect(directory.create("Lobby")).rejects.toMatchObject({ code: "room.taken" });
   });
 
-  it("takes up what an earlier life of the server left", async () => {
-    host.entries.set("attic", { title: "The attic", count: 3, people: [ada] });
+  it("takes up the rooms that stay from an earlier life of the server, with their titles", async () => {
+    host.entries.set("attic", { title: "The attic", count: 3, people: [ada], isKept: true });
     const next = new RoomDirectory(host, {});
     await next.open();
-    expect(host.entries.get("attic")).toEqual({ title: "The attic", count: 0, people: [] });
+    expect(host.entries.get("attic")).toEqual({ title: "The attic", count: 0, people: [], isKept: true });
+    await expect(next.create("Attic")).rejects.toMatchObject({ code: "room.taken" });
     next.close();
+  });
+
+  it("does not keep a room that is only an address because the server was killed while somebody was in it", async () => {
+    host.entries.set("attic", { title: "#attic", count: 1, people: [ada] });
+    host.entries.set("cellar", { title: "#cellar", count: 1, people: [lin] });
+    host.channels = () => ["rooms"];
+    host.here.set("cellar", [lin]);
+    const next = new RoomDirectory(host, {});
+    await next.open();
+    expect(host.entries.has("attic")).toBe(false);
+    expect(host.entries.get("cellar"), "nobody follows it yet, but Lin is still there").toMatchObject({ count: 1 });
+    host.here.clear();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(host.entries.has("cellar")).toBe(false);
+    next.close();
+  });
+
+  it("knows which rooms are there", async () => {
+    host.here.set("attic", [ada]);
+    await directory.look();
+    expect(["lobby", "attic", "cellar"].map((room) => directory.has(room))).toEqual([true, true, false]);
   });
 });
 

@@ -1,4 +1,8 @@
+import { SILENT_LOGGER, type Logger } from "@carillon/server";
+import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { StartError } from "../src/start-error.ts";
 import { startServer, type RunningServer, type StartOptions } from "../src/start-server.ts";
@@ -52,6 +56,20 @@ describe("a bare server", () => {
     await expect(failed).rejects.toThrow(StartError);
     await expect(failed).rejects.toThrow(/--open-raw: expected the name of a channel/);
     expect((await start({ port })).port).toBe(port);
+  });
+
+  test("has its data folder to itself until it is closed, and says so in a sentence to whoever else wants it", async () => {
+    const data = await mkdtemp(join(tmpdir(), "carillon-start-"));
+    const error = vi.fn<Logger["error"]>();
+    const logger = { ...SILENT_LOGGER, error };
+    const first = await start({ data });
+    const refused = start({ data, logger });
+    await expect(refused).rejects.toThrow(StartError);
+    await expect(refused).rejects.toThrow(/^The folder is in use by process \d+ \(this one\)\./);
+    expect(error, "the error is told once, by who prints it").not.toHaveBeenCalled();
+    await first.close();
+    await (await start({ data })).close();
+    await rm(data, { recursive: true });
   });
 
   test.each([

@@ -11,8 +11,13 @@ import { isSchema, type InputOf, type OutputOf, type Schema } from "./schema.ts"
 
 /** Most characters in the name of a call. */
 export const CALL_NAME_MAX = 128;
+/** Longest coalescing interval, in milliseconds: what is held back for longer is not live any more. */
+export const COALESCE_MAX_MS = 1_000;
 
-/** Brings data that was stored under an earlier `version` of a log's schema to the present form. Must be pure. */
+/**
+ * Brings data that was stored under an earlier `version` of a log's schema to the present form: to something that could
+ * be published today, which is checked. Must be pure, and answer at once.
+ */
 export type Upgrade = (data: unknown, version: number) => unknown;
 
 /** What {@link log} takes. */
@@ -30,9 +35,22 @@ export interface LogOptions<Data extends Schema, Presence extends Schema | undef
   readonly presence?: Presence;
   /** Version of the schema `data`, from 1. Raise it when stored data would no longer satisfy the schema. Default 1. */
   readonly version?: number;
-  /** Needed when `version` is over 1. */
+  /**
+   * Needed when `version` is over 1: brings data of every earlier version to the present one. It is applied when stored
+   * data is read, to subscribers, history and recovery alike; the store keeps what was written. Data that it throws on,
+   * or makes something of that does not satisfy the schema, reads as erased, in its place, with the version that it was
+   * written under; nothing is lost, and a better `upgrade` reads it again. Data of a later version, which a newer
+   * server has written, comes as it is, with its version.
+   *
+   * @example
+   * log({ data: v.object({ text: v.string() }), version: 2, upgrade: (data) => ({ text: String(data) }) })
+   */
   readonly upgrade?: Upgrade;
-  /** Deliveries to a reader may wait this long to go out together. Default: the server's own setting. */
+  /**
+   * The coalescing interval, at most `"1s"`: deliveries are held back this long at most, to go out together as one unit.
+   * For channels that are busier than anybody can look at; a game's is its tick. Default 0: what arrives in one turn of
+   * the server's event loop goes out together.
+   */
   readonly coalesce?: Duration;
 }
 
@@ -47,7 +65,7 @@ export interface LogSpec<Data extends Schema = Schema, Presence extends Schema |
   readonly version: number;
   /** Null only at version 1. */
   readonly upgrade: Upgrade | null;
-  /** Null: the server's own setting. */
+  /** Null, as 0: what arrives in one turn of the server's event loop goes out together. */
   readonly coalesceMs: number | null;
 }
 
@@ -59,7 +77,11 @@ export interface StateOptions<Value extends Schema> {
   readonly ttl?: Duration;
   /** True: an entry ends with the instance that set it, and no other instance may set it. Default true. */
   readonly owned?: boolean;
-  /** Deliveries to a reader may wait this long to go out together. Default: the server's own setting. */
+  /**
+   * The coalescing interval, at most `"1s"`: deliveries are held back this long at most, to go out together as one unit.
+   * For channels that are busier than anybody can look at; a game's is its tick. Default 0: what arrives in one turn of
+   * the server's event loop goes out together.
+   */
   readonly coalesce?: Duration;
 }
 
@@ -70,7 +92,7 @@ export interface StateSpec<Value extends Schema = Schema> {
   /** Null: entries live without end. */
   readonly ttlMs: number | null;
   readonly owned: boolean;
-  /** Null: the server's own setting. */
+  /** Null, as 0: what arrives in one turn of the server's event loop goes out together. */
   readonly coalesceMs: number | null;
 }
 
@@ -170,7 +192,7 @@ export function log<Data extends Schema, Presence extends Schema | undefined = u
     presence: presence as Presence,
     version,
     upgrade,
-    coalesceMs: coalesce === undefined ? null : parseDuration(coalesce, "log: coalesce"),
+    coalesceMs: coalesce === undefined ? null : coalesceMsOf(coalesce, "log: coalesce"),
   });
 }
 
@@ -191,7 +213,7 @@ export function state<Value extends Schema>(options: StateOptions<Value>): State
     value,
     ttlMs: ttl === undefined ? null : positiveDuration(ttl, "state: ttl"),
     owned,
-    coalesceMs: coalesce === undefined ? null : parseDuration(coalesce, "state: coalesce"),
+    coalesceMs: coalesce === undefined ? null : coalesceMsOf(coalesce, "state: coalesce"),
   });
 }
 
@@ -251,6 +273,12 @@ function positiveDuration(duration: Duration, name: string): number {
   const ms = parseDuration(duration, name);
   if (ms > 0) return ms;
   throw new DefinitionError(`${name}: expected a duration of at least 1 ms, got ${describe(duration)}.`);
+}
+
+function coalesceMsOf(duration: Duration, name: string): number {
+  const ms = parseDuration(duration, name);
+  if (ms <= COALESCE_MAX_MS) return ms;
+  throw new DefinitionError(`${name}: expected at most ${COALESCE_MAX_MS} ms, got ${describe(duration)}.`);
 }
 
 function entriesOf(value: unknown, name: string): [string, unknown][] {

@@ -133,7 +133,7 @@ export interface UnsubscribeCommand {
 export interface Resend {
   /** `idempotency.epoch` of the connect reply in force at the first attempt. */
   readonly epoch: string;
-  /** Server time of the first attempt, as the client estimates it, in milliseconds since 1970. */
+  /** Store time of the first attempt, as the client estimates it, in milliseconds since 1970. */
   readonly at: number;
 }
 
@@ -267,7 +267,7 @@ export interface ConnectResult {
     /** Identity of the memory of ids. When it has changed, an attempted publish must not be sent again. */
     readonly epoch: string;
   };
-  /** Server time in milliseconds since 1970. */
+  /** Store time in milliseconds since 1970: servers' own clocks may differ. */
   readonly time: number;
   /** A heartbeat comes at least this often, in milliseconds. */
   readonly heartbeatMs: number;

@@ -72,7 +72,7 @@ export type NameIn<C extends HasChannels, N extends string> = string extends N
 /** The pattern that a name has, and what its parameters stand for. */
 export interface PatternMatch<P extends string = string> {
   readonly pattern: P;
-  /** One value for each parameter; frozen and without a prototype, so that only parameters are found in it. */
+  /** One value for each parameter; frozen and without a prototype, so that only parameters are found in it. Made anew by each look. */
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -107,7 +107,13 @@ export function compilePatterns<P extends string>(patterns: readonly P[]): Patte
       if (!isChannelName(name)) return null;
       const segments = name.split(":");
       const compiled = groups.get(groupOf(segments))?.find((candidate) => matches(candidate, segments));
-      return compiled ? { pattern: compiled.pattern, params: paramsOf(compiled, segments) } : null;
+      if (compiled === undefined) return null;
+      return {
+        pattern: compiled.pattern,
+        get params() {
+          return paramsOf(compiled, segments);
+        },
+      };
     },
   };
 }
@@ -188,9 +194,11 @@ function matches(compiled: Compiled<string>, segments: readonly string[]): boole
 }
 
 function paramsOf(compiled: Compiled<string>, segments: readonly string[]): Readonly<Record<string, string>> {
-  const params = Object.fromEntries(
-    compiled.parameters.flatMap((parameter, place) => (parameter === null ? [] : [[parameter, segments[place] ?? ""]])),
-  );
-  Object.setPrototypeOf(params, null);
+  // Born without a prototype: to take it away later makes the engine keep a description of each such object.
+  // oxlint-disable-next-line typescript/no-unsafe-assignment -- An object with nothing in it has any type.
+  const params: Record<string, string> = Object.create(null);
+  for (const [place, parameter] of compiled.parameters.entries()) {
+    if (parameter !== null) params[parameter] = segments[place] ?? "";
+  }
   return Object.freeze(params);
 }

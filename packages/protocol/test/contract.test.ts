@@ -48,6 +48,7 @@ describe("a log channel", () => {
     [{ data, version: 2 }, "log: expected upgrade(data, version) beside version 2"],
     [{ data, version: 2, upgrade: "x" }, "log: upgrade: expected a function"],
     [{ data, coalesce: -5 }, "log: coalesce"],
+    [{ data, coalesce: "1001ms" }, "log: coalesce"],
   ])("refuses the options %j", (options, reason) => {
     expect(() => log(options as never)).toThrow(DefinitionError);
     expect(() => log(options as never)).toThrow(reason);
@@ -81,6 +82,7 @@ describe("a state channel", () => {
     [{ value: data, ttl: "0s" }, "state: ttl: expected a duration of at least 1 ms"],
     [{ value: data, owned: "yes" }, "state: owned: expected true or false"],
     [{ value: data, coalesce: "soon" }, "state: coalesce"],
+    [{ value: data, coalesce: "2s" }, "state: coalesce"],
   ])("refuses the options %j", (options, reason) => {
     expect(() => state(options as never)).toThrow(DefinitionError);
     expect(() => state(options as never)).toThrow(reason);

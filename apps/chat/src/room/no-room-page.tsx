@@ -4,15 +4,16 @@ import { leaveRoom } from "../session/joined-rooms.ts";
 import { LOBBY, navigate, roomPath } from "../session/route.ts";
 import { excerptOf } from "../text/display-text.ts";
 
-/** Says that one may not be in a room, or that there can be none of that name. */
-export function NoRoomPage({ room }: { readonly room: string }): ReactNode {
+/** Says that one may not be in a room, or that there can be none of that name; or, with a reason, not now. */
+export function NoRoomPage(props: { readonly room: string; readonly reason?: string | null }): ReactNode {
+  const { room, reason = null } = props;
   useEffect(() => {
     leaveRoom(room);
     document.title = "Carillon";
   }, [room]);
   return (
     <NoticePage
-      title="This room is closed to you"
+      title={reason === null ? "This room is closed to you" : "This room can’t be opened now"}
       actions={
         <>
           <button type="button" className="button primary" onClick={() => navigate(roomPath(LOBBY))}>
@@ -29,7 +30,9 @@ export function NoRoomPage({ room }: { readonly room: string }): ReactNode {
         <code>
           <bdi>{excerptOf(room, 60)}</bdi>
         </code>
-        . Perhaps the link is not complete: names of rooms are lower-case words and digits, joined by hyphens.
+        .{" "}
+        {reason ??
+          "Perhaps the link is not complete: names of rooms are lower-case words and digits, joined by hyphens."}
       </p>
     </NoticePage>
   );

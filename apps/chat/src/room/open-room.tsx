@@ -1,3 +1,4 @@
+import type { CarillonError } from "@carillon/client";
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { useCall } from "../session/hooks.ts";
 import { shownCount, useTotalUnread } from "../session/unread-counts.ts";
@@ -17,6 +18,12 @@ import { useRoomActions, type RoomActions } from "./use-room-actions.ts";
 import { useTyping } from "./use-typing.ts";
 import { useUnreadLine } from "./use-unread-line.ts";
 
+/** A room that the server does not let one into, and what it says about that; null: nothing that is worth reading. */
+export interface Refusal {
+  readonly room: string;
+  readonly reason: string | null;
+}
+
 /** What an open room needs. */
 export interface OpenRoomProps {
   readonly room: string;
@@ -25,7 +32,7 @@ export interface OpenRoomProps {
   readonly name: string;
   readonly onRooms: () => void;
   /** Called when the server does not let this person in. */
-  readonly onRefused: (room: string) => void;
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** The conversation of a room, and the people in it. */
@@ -90,7 +97,7 @@ function useConversation({ room: roomName, name, onRefused }: OpenRoomProps) {
     unread.clear();
   };
   const acts = useRoomActions({ room, name, reactions, list: handle, composer, onSent });
-  useRefusal(channel.error?.code, roomName, onRefused);
+  useRefusal(channel.error, roomName, onRefused);
   useEffect(() => {
     // On a phone that would open the keyboard over what one came to read.
     if (matchMedia("(pointer: fine)").matches) composer.current?.focus();
@@ -139,10 +146,11 @@ function useRoomTitle(title: string): void {
   }, [title, total]);
 }
 
-function useRefusal(code: string | undefined, room: string, onRefused: (room: string) => void): void {
+function useRefusal(error: CarillonError | null, room: string, onRefused: (refusal: Refusal) => void): void {
   useEffect(() => {
-    if (code === "forbidden" || code === "unknown_channel") onRefused(room);
-  }, [code, room, onRefused]);
+    if (error?.code === "forbidden" || error?.code === "unknown_channel") onRefused({ room, reason: null });
+    if (error?.code === "room.limit") onRefused({ room, reason: error.message });
+  }, [error, room, onRefused]);
 }
 
 /** Whether the server keeps what is said; true until it has said that it doesn't. */

@@ -4,7 +4,7 @@ import { joinRoom, useJoinedRooms } from "../session/joined-rooms.ts";
 import { useProfile } from "../session/profile.ts";
 import { Sheet } from "../ui/sheet.tsx";
 import { NoRoomPage } from "./no-room-page.tsx";
-import { OpenRoom } from "./open-room.tsx";
+import { OpenRoom, type Refusal } from "./open-room.tsx";
 import { RoomWatch } from "./room-watch.tsx";
 import { RoomsSide, titleOf } from "./rooms-side.tsx";
 
@@ -23,11 +23,12 @@ function RoomFrame({ room }: { readonly room: string }): ReactNode {
   const joined = useJoinedRooms();
   const { entries } = useStateChannel("rooms");
   const [isDrawer, setIsDrawer] = useState(false);
-  const [refused, setRefused] = useState<string | null>(null);
+  const [refused, setRefused] = useState<Refusal | null>(null);
+  const isRefused = refused?.room === room;
   useEffect(() => {
-    if (refused !== room) joinRoom(room);
-  }, [room, refused]);
-  if (refused === room) return <NoRoomPage room={room} />;
+    if (!isRefused) joinRoom(room);
+  }, [room, isRefused]);
+  if (isRefused) return <NoRoomPage room={room} reason={refused.reason} />;
   const name = profile?.name ?? "";
   return (
     <div className="frame">
