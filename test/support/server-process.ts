@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The command, as it is installed: it runs what `npm run build` has built. */
@@ -20,7 +23,10 @@ export interface Exit {
 export interface ServerProcessOptions {
   /** Default `["start"]`. */
   readonly args?: readonly string[];
-  /** Added to the environment. Default: a free port on the loopback address. */
+  /**
+   * Added to the environment. Default: a free port on the loopback address, and for `start` an empty data folder that is
+   * removed when the process has ended. Name one with `CARILLON_DATA` to start again on it.
+   */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -35,8 +41,10 @@ export class ServerProcess {
   url = "";
 
   private constructor({ args = ["start"], env = {} }: ServerProcessOptions) {
+    const folder = args[0] === "start" && env["CARILLON_DATA"] === undefined ? newDataFolder() : null;
+    const defaults = { HOST: "127.0.0.1", PORT: "0", CARILLON_ORIGINS: "", CARILLON_TRUST_PROXY: "" };
     this.child = spawn(process.execPath, [COMMAND, ...args], {
-      env: { ...process.env, HOST: "127.0.0.1", PORT: "0", CARILLON_ORIGINS: "", CARILLON_DATA: "", ...env },
+      env: { ...process.env, ...defaults, CARILLON_DATA: folder ?? "", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -45,7 +53,10 @@ export class ServerProcess {
       });
     }
     // `close`: the process has ended and all that it printed is here.
-    this.exited = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
+    this.exited = once(this.child, "close").then(([code, signal]) => {
+      if (folder !== null) rmSync(folder, { recursive: true, force: true });
+      return { code, signal };
+    });
   }
 
   /** Starts one, and resolves when `/healthz` says that it is ready. */
@@ -93,4 +104,9 @@ export class ServerProcess {
     const answer = await fetch(`${this.url}/healthz`).catch(() => null);
     return answer?.status === 200;
   }
+}
+
+/** An empty data folder. Whoever makes one removes it. */
+export function newDataFolder(): string {
+  return mkdtempSync(join(tmpdir(), "carillon-data-"));
 }

@@ -44,11 +44,16 @@ export class WireClient {
     });
   }
 
-  /** Opens a connection and connects with a ticket. */
-  static async connect(url: string, ticket: string): Promise<WireClient> {
+  /** Opens a connection; whoever opened it connects. */
+  static async open(url: string): Promise<WireClient> {
     const ws = new WebSocket(url, "carillon.1.json", { perMessageDeflate: false });
     await once(ws, "open");
-    const client = new WireClient(ws);
+    return new WireClient(ws);
+  }
+
+  /** Opens a connection and connects with a ticket. */
+  static async connect(url: string, ticket: string): Promise<WireClient> {
+    const client = await WireClient.open(url);
     await client.command({ cmd: "connect", ticket });
     return client;
   }

@@ -29,18 +29,10 @@ export class LmdbTickets implements TicketStore {
 
   put(key: string, value: string, ttlMs: number, done: (answer: Answer<null>) => void): void {
     this.#change(done, () => {
-      const { queue, writer, state, ports } = this.#parts;
+      const { state } = this.#parts;
       const earlier = this.#kept(key);
       if (earlier === null && state.credentials >= this.#entriesMax) return tooManyCredentials(this.#entriesMax);
-      const until = asSix(ports.wallMs() + ttlMs);
-      writer.begin(FIXED_BYTES + textBound(value));
-      writer.six(until);
-      writer.rest(value);
-      const kept = writer.end();
-      if (earlier === null) state.countCredentials(1);
-      else queue.write(sixKey(Kind.expiry, earlier.until, key), null);
-      queue.write(textKey(Kind.credential, key), kept);
-      queue.write(sixKey(Kind.expiry, until, key), PRESENT);
+      this.#write(key, earlier, value, ttlMs);
       return null;
     });
   }
@@ -55,6 +47,32 @@ export class LmdbTickets implements TicketStore {
         if (kept === null) return null;
         this.#remove(key, kept);
         if (kept.until > this.#parts.ports.wallMs()) taken = kept.value;
+        return null;
+      },
+    );
+  }
+
+  read(key: string, done: (answer: Answer<string | null>) => void): void {
+    let value: string | null = null;
+    this.#change(
+      // Answered like a change, behind what it may have seen that is not on the disk yet.
+      (answer) => done(answer.ok ? { ok: true, value } : answer),
+      () => {
+        const kept = this.#kept(key);
+        if (kept !== null && kept.until > this.#parts.ports.wallMs()) ({ value } = kept);
+        return null;
+      },
+    );
+  }
+
+  swap(key: string, before: string, value: string, ttlMs: number, done: (answer: Answer<boolean>) => void): void {
+    let isSame = false;
+    this.#change(
+      (answer) => done(answer.ok ? { ok: true, value: isSame } : answer),
+      () => {
+        const kept = this.#kept(key);
+        isSame = kept !== null && kept.value === before && kept.until > this.#parts.ports.wallMs();
+        if (isSame) this.#write(key, kept, value, ttlMs);
         return null;
       },
     );
@@ -113,6 +131,19 @@ export class LmdbTickets implements TicketStore {
     }
     const last = seen.length === limit ? seen.at(-1) : undefined;
     this.#nextRevocation = last === undefined ? kindKey(Kind.revocation) : nextKey(last.key);
+  }
+
+  #write(key: string, earlier: Kept | null, value: string, ttlMs: number): void {
+    const { queue, writer, state, ports } = this.#parts;
+    const until = asSix(ports.wallMs() + ttlMs);
+    writer.begin(FIXED_BYTES + textBound(value));
+    writer.six(until);
+    writer.rest(value);
+    const kept = writer.end();
+    if (earlier === null) state.countCredentials(1);
+    else queue.write(sixKey(Kind.expiry, earlier.until, key), null);
+    queue.write(textKey(Kind.credential, key), kept);
+    queue.write(sixKey(Kind.expiry, until, key), PRESENT);
   }
 
   #remove(key: string, kept: Kept): void {

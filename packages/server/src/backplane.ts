@@ -46,6 +46,7 @@ export type {
   RemovalRecord,
   StateRecord,
 } from "./backplane/records.ts";
+export { Ring } from "./backplane/ring.ts";
 export { isRefresh, refuseChange, type EntryChange, type HeldEntry, type SetChange } from "./backplane/state-rules.ts";
 export type { TicketStore } from "./backplane/ticket-store.ts";
 export type { Faults } from "./core/faults.ts";

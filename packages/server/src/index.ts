@@ -35,3 +35,4 @@ export { ownOrigins, parseOriginList } from "./policy/origins.ts";
 export { KeyedRateLimit, type KeyedRate, type Rate } from "./policy/rate-limit.ts";
 export { Carillon, createCarillon, type CloseOptions, type TicketDesk } from "./server.ts";
 export { consoleLogger } from "./transport/console-logger.ts";
+export { remoteAddressOf } from "./transport/remote-address.ts";

@@ -19,12 +19,14 @@ import type { Ports } from "./core/ports.ts";
 import type { Group } from "./hub/group.ts";
 import { Hub } from "./hub/hub.ts";
 import { PageCache } from "./hub/page-cache.ts";
-import type { Admission, Admitted } from "./policy/admission.ts";
+import type { Admission } from "./policy/admission.ts";
+import { PresentForm } from "./policy/present-form.ts";
+import type { Rate } from "./policy/rate-limit.ts";
 import type { Target, Targets } from "./policy/target.ts";
 import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
 import { Graces } from "./session/graces.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
-import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost } from "./session/host.ts";
+import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost, Stretch } from "./session/host.ts";
 import { jsonGroup } from "./session/json-codec.ts";
 import { Joiner, type Outbox } from "./session/outbox.ts";
 import { Registry } from "./session/registry.ts";
@@ -55,12 +57,14 @@ export class Node implements SessionHost, StoreSink {
   readonly faults: Faults;
   readonly hooks: NodeHooks;
   readonly contractVersion: number;
+  readonly commandRate: Rate;
   readonly metrics: Metrics = new Metrics();
   readonly registry: Registry = new Registry();
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
   readonly #targets: Targets;
+  readonly #present: PresentForm;
   readonly #groups = new Map<Framing, Group>();
   readonly #graces: Graces;
   readonly #joiner = new Joiner();
@@ -82,6 +86,7 @@ export class Node implements SessionHost, StoreSink {
     this.faults = context.faults;
     this.hooks = context.hooks;
     this.contractVersion = context.contractVersion;
+    this.commandRate = { perSecond: this.limits.commandsPerSecond, burst: this.limits.commandsBurst };
     this.#targets = context.targets;
     const store = (): ChannelStore => this.backplane.channels;
     const { ports, metrics, faults, limits } = this;
@@ -89,7 +94,10 @@ export class Node implements SessionHost, StoreSink {
     // A kept page is good for as long as the node would hear of what makes it out of date.
     const closed = (channel: string): void => this.pages.invalidate(channel);
     this.hub = new Hub({ ports, metrics, faults, store, schedule, closed });
-    this.pages = new PageCache({ ports, metrics, store, bounds: { items: limits.pageItems, bytes: limits.pageBytes } });
+    const bounds = { items: limits.pageItems, bytes: limits.pageBytes };
+    const { targets, logger, hooks } = context;
+    this.#present = new PresentForm({ targets, logger, metrics, hooks });
+    this.pages = new PageCache({ ports, metrics, faults, store, bounds, present: this.#present });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
     this.#graces = new Graces({ ports, metrics, apply: (request) => this.apply(request) });
   }
@@ -148,10 +156,16 @@ export class Node implements SessionHost, StoreSink {
   }
 
   history(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
-    this.#questions.push(() => {
-      this.backplane.channels.history({ channel: target.name, options: target.options, before, limit }, done);
+    this.#ask(target, before, limit, (page) => {
+      if (!page.ok) return done(page);
+      this.#present.read(target.name, page.value.records, (records) =>
+        done(records.ok ? { ok: true, value: { ...page.value, records: records.value } } : records),
+      );
     });
-    this.#submit();
+  }
+
+  rewind(target: Target, count: number, done: (answer: Answer<Stretch>) => void): void {
+    this.#ask(target, null, count, done);
   }
 
   catchUp(subscription: CatchingUp): void {
@@ -168,12 +182,11 @@ export class Node implements SessionHost, StoreSink {
     this.metrics.bytesWritten += outbox.flush(this.#joiner);
   }
 
-  opened(session: OpenSession, admitted: Admitted): CarillonError | null {
+  opened(session: OpenSession): CarillonError | null {
     const { connectionsPerUser } = this.limits;
+    const { user, instance } = session.identity;
     // The older connection of an instance that comes back is about to be ended, and must not keep it out.
-    const others = this.registry
-      .ofUser(admitted.user.id)
-      .filter(({ identity }) => identity?.instance !== admitted.instance);
+    const others = this.registry.ofUser(user.id).filter(({ identity }) => identity.instance !== instance);
     if (others.length >= connectionsPerUser) {
       const message = `Expected at most ${connectionsPerUser} connections of a user; close one first.`;
       return new CarillonError("overloaded", message);
@@ -185,7 +198,6 @@ export class Node implements SessionHost, StoreSink {
 
   greet(session: OpenSession): void {
     const { identity } = session;
-    if (identity === null) return;
     this.backplane.control.send({ type: "replace", instance: identity.instance, session: session.id });
     this.hooks.connected(identity, (channels) => {
       for (const channel of channels) session.subscribeFromServer(channel);
@@ -196,7 +208,6 @@ export class Node implements SessionHost, StoreSink {
     const { identity } = session;
     this.registry.remove(session);
     this.metrics.sessions--;
-    if (identity === null) return;
     const { instance } = identity;
     // Whoever leaves for good leaves with all it owns: also with what an earlier session of its left behind.
     if (isForGood) this.#graces.endAll(instance);
@@ -208,7 +219,11 @@ export class Node implements SessionHost, StoreSink {
 
   deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
     this.pages.invalidate(channel);
-    this.hub.deliver(channel, prev, pos, records);
+    // Live items of an earlier version come from a node with an older contract. If the schema takes its time over them,
+    // everybody reads them as a page instead, which can wait and keeps its place in the order.
+    const present = this.#present.readNow(channel, records);
+    if (present === null) this.hub.suspect(channel);
+    else this.hub.deliver(channel, prev, pos, present);
   }
 
   suspect(channel: string): void {
@@ -262,6 +277,12 @@ export class Node implements SessionHost, StoreSink {
     if (result.ok && result.duplicate) this.metrics.duplicates++;
     else if (result.ok) this.metrics.appended++;
     request.done(result);
+  }
+
+  #ask(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
+    const { name: channel, options } = target;
+    this.#questions.push(() => this.backplane.channels.history({ channel, options, before, limit }, done));
+    this.#submit();
   }
 
   #schedule(): void {

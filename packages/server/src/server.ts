@@ -24,6 +24,7 @@ import { RawGateway } from "./gateway/raw-gateway.ts";
 import type { RawChannelRoute, RawHandlerRoute } from "./gateway/raw-options.ts";
 import { Node } from "./node.ts";
 import { ConnectionQuota } from "./policy/connection-quota.ts";
+import { unmetNeed } from "./policy/needs.ts";
 import { OriginList } from "./policy/origins.ts";
 import { Targets } from "./policy/target.ts";
 import { Tickets } from "./policy/tickets.ts";
@@ -62,6 +63,8 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
   readonly #ready: Promise<OpenBackplane>;
   readonly #drain: Drain;
   #tickets: Tickets | null = null;
+  /** Somebody has called `ready()`, and will be told how it ended. */
+  #isAwaited = false;
 
   /** Use {@link createCarillon}; `faults` are for controls alone. */
   constructor(options: CarillonOptions<C, U>, faults: Faults = NO_FAULTS) {
@@ -91,11 +94,14 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     this.tickets = { issue: (request) => this.#issue(request), revoke: (userId) => this.#revoke(userId) };
     this.#ready = this.#open(faults);
     // Whoever waits for ready() gets the error; whoever doesn't must not be ended by it as an unhandled rejection.
-    this.#ready.catch((error: unknown) => logger.error("The backplane can't be opened.", { error: String(error) }));
+    this.#ready.catch((error: unknown) => {
+      if (!this.#isAwaited) logger.error("The backplane can't be opened.", { error: String(error) });
+    });
   }
 
   /** Resolves once the backplane is open and connections are served; rejects with the sentence that says why not. */
   async ready(): Promise<void> {
+    this.#isAwaited = true;
     await this.#ready;
   }
 
@@ -159,9 +165,12 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
       sink: node,
       onControl: (message: Parameters<Node["onControl"]>[0]) => node.onControl(message),
     };
+    const backplane = this.#options.backplane ?? memory();
     return new Promise((resolve, reject) => {
-      (this.#options.backplane ?? memory()).open(context, (opened) => {
+      backplane.open(context, (opened) => {
         if (opened instanceof Error) return reject(opened);
+        const unmet = unmetNeed(this.#options.contract, backplane.name, opened.channels.capabilities);
+        if (unmet !== null) return opened.close(() => reject(unmet));
         this.#tickets = new Tickets(opened.tickets, this.#ports, this.#limits);
         node.open(opened, this.#tickets);
         resolve(opened);
@@ -173,10 +182,12 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     const { messageBytes, fragmentsPerMessage, unauthenticatedBytes } = this.#limits;
     return {
       protocols: [SUBPROTOCOL],
+      isDeflating: this.#options.compression === true,
       allowsOrigin: (origin) => this.#origins.allows(origin),
       isDraining: () => this.#drain.isDraining || !this.#node.isOpen,
       limits: { messageBytes, fragmentsPerMessage, unauthenticatedBytes, tooLargeCode: 4503 },
       reserve: (remoteAddress) => this.#quota.reserve(remoteAddress),
+      release: (remoteAddress) => this.#quota.release(remoteAddress),
       leavingCode: CLOSE_CODES.draining.code,
       accept: (connection) => this.#node.accept(connection),
     };
@@ -199,6 +210,7 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
         tooLargeCode: 1009,
       },
       reserve: (remoteAddress) => this.#quota.reserve(remoteAddress),
+      release: (remoteAddress) => this.#quota.release(remoteAddress),
       accept: (connection, { path, query }) => {
         // Path and query were written by the peer; the host is not looked at, so that it can't matter.
         const url = new URL(`ws://localhost${path}?${query}`);

@@ -24,6 +24,7 @@ export {
 export { FickleChannels, type Fate, type FickleOptions, type StoreWitness } from "./testing/fickle-channels.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./testing/kernel.ts";
 export { MemoryConnection, type MemoryConnectionOptions, type Received } from "./testing/memory-connection.ts";
+export * from "./testing/simulation/simulation.ts";
 export { VirtualWorld, type VirtualWorldOptions } from "./testing/virtual-world.ts";
 export { systemPorts } from "./transport/clock.ts";
 

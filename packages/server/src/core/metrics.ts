@@ -39,6 +39,8 @@ export class Metrics {
   gaps = 0;
   /** Counter: pages read for recovery and slow readers. */
   pages = 0;
+  /** Counter: records that could not be brought to the contract's version, each time they were read. */
+  upgradesFailed = 0;
   /** Counter: connections closed because their reader made no progress. */
   slowClosed = 0;
   /** Counter: writes to sockets. */

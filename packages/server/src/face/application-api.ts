@@ -43,14 +43,18 @@ export type DataOf<C extends Contract, N extends string> = PayloadInput<SpecOf<C
 
 /**
  * What an application does with its channels from its own process: no grant is asked for, everything is validated.
- * Promises reject with a {@link CarillonError}. Reads include whatever was published before them.
+ * Promises reject with a {@link CarillonError}. Reads include whatever was published before them. What is asked for
+ * before the backplane is open waits for it, and rejects with its error if it can't be opened.
  */
-export class ApplicationApi<C extends Contract> {
+export abstract class ApplicationApi<C extends Contract> {
   readonly #node: Node;
 
   constructor(node: Node) {
     this.#node = node;
   }
+
+  /** Resolves once the backplane is open and connections are served; rejects with the sentence that says why not. */
+  abstract ready(): Promise<void>;
 
   /** Publishes to a log channel. Resolves once the publication is stored. */
   async publish<const N extends string>(
@@ -162,7 +166,10 @@ export class ApplicationApi<C extends Contract> {
     this.#node.backplane.control.send({ type: "subscribe", user, channel: this.#target(channel, null).name });
   }
 
-  /** Ends a user's subscriptions to a channel, on every node; the rule is asked again when they come back. */
+  /**
+   * Ends a user's subscriptions to a channel and to its members, on every node; the rule is asked again when they come
+   * back. Send it as well after a permission was given: sessions remember a refusal, too.
+   */
   unsubscribe<const N extends string>(
     user: string,
     channel: NameIn<C, N>,
@@ -200,10 +207,11 @@ export class ApplicationApi<C extends Contract> {
     });
   }
 
-  #append(
+  async #append(
     { name, options, version }: Target,
     request: Omit<AppendRequest, "channel" | "options" | "version" | "publisher" | "done">,
   ): Promise<Published> {
+    await this.#opened();
     return new Promise((resolve, reject) => {
       const done = (result: AppendResult): void => {
         if (result.ok) resolve({ id: request.id, pos: result.pos, at: result.at });
@@ -213,7 +221,8 @@ export class ApplicationApi<C extends Contract> {
     });
   }
 
-  #apply({ name, options }: Target, change: ApplyRequest["change"]): Promise<number> {
+  async #apply({ name, options }: Target, change: ApplyRequest["change"]): Promise<number> {
+    await this.#opened();
     return new Promise((resolve, reject) => {
       const done = (result: ApplyResult): void => (result.ok ? resolve(result.version) : reject(errorOf(result)));
       this.#node.apply({ channel: name, options, change, done });
@@ -221,6 +230,7 @@ export class ApplicationApi<C extends Contract> {
   }
 
   async #snapshot(target: Target): Promise<EntryView[]> {
+    await this.#opened();
     // Changes that were asked for before are applied first: they wait for the end of the tick.
     await new Promise<void>((resolve) => this.#node.ports.endOfTick(resolve));
     const { channels } = this.#node.backplane;
@@ -228,7 +238,13 @@ export class ApplicationApi<C extends Contract> {
     return records.map(entryView);
   }
 
-  #ask<T>(question: (done: (answer: Answer<T>) => void) => void): Promise<T> {
+  /** Nothing to wait for once it is open, so that what is asked for in one turn keeps its order. */
+  #opened(): Promise<void> | undefined {
+    return this.#node.isOpen ? undefined : this.ready();
+  }
+
+  async #ask<T>(question: (done: (answer: Answer<T>) => void) => void): Promise<T> {
+    await this.#opened();
     return new Promise((resolve, reject) => {
       question((answer) => (answer.ok ? resolve(answer.value) : reject(errorOf(answer))));
     });

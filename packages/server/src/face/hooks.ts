@@ -4,8 +4,10 @@ import {
   jsonProblem,
   payloadProblem,
   validate,
+  type CallSpec,
   type Contract,
   type Json,
+  type Validation,
 } from "@carillon/protocol";
 import type { Payload } from "../backplane/records.ts";
 import type { Limits } from "../core/limits.ts";
@@ -33,10 +35,12 @@ export function applicationHooks<C extends Contract, U extends UserSchema>(conte
   const { options, logger } = context;
   const rules = new Map<string, unknown>(Object.entries(options.authorize ?? {}));
   const handlers = new Map<string, unknown>(Object.entries(options.calls ?? {}));
+  const calls = new Map<string, CallSpec>(Object.entries(options.contract.calls));
   return {
     authorize: (identity, target, done) => authorize(context, rules.get(target.pattern), identity, target, done),
     validate: (target, value, done) => validatePayload(context, target, value, done),
-    call: (identity, name, input, done) => runCall(context, handlers.get(name), identity, name, input, done),
+    call: (identity, name, input, done) =>
+      runCall(context, { name, spec: calls.get(name), handler: handlers.get(name) }, identity, input, done),
     connected: ({ user, instance }, subscribe) => {
       const { connected } = options;
       if (connected === undefined) return;
@@ -86,7 +90,7 @@ function authorize<C extends Contract, U extends UserSchema>(
   settle<Grant | boolean>(
     context,
     // oxlint-disable-next-line typescript/no-unsafe-call, typescript/no-unsafe-return -- The options' type says what a rule is.
-    () => rule({ user, instance, channel: target.grantedBy, params: target.params }),
+    () => rule(ruleContext(user, instance, target)),
     (grant) => done(resolveGrant(grant)),
     (error) => {
       if (error instanceof CarillonError) return done(error);
@@ -99,33 +103,61 @@ function authorize<C extends Contract, U extends UserSchema>(
   );
 }
 
-function runCall<C extends Contract, U extends UserSchema>(
-  context: HookContext<C, U>,
-  handler: unknown,
+/** What a rule is asked with. Few rules look at the parameters, and to take a name apart costs more than most rules. */
+function ruleContext(user: Identity["user"], instance: string, target: Target): object {
+  return {
+    user,
+    instance,
+    channel: target.grantedBy,
+    get params() {
+      return target.params;
+    },
+  };
+}
+
+/** A call as a client names it; without a spec or handler when there is none. */
+interface NamedCall {
+  readonly name: string;
+  readonly spec: CallSpec | undefined;
+  readonly handler: unknown;
+}
+
+function runCall(
+  context: Pick<HookContext<Contract, UserSchema>, "ports" | "limits" | "logger">,
+  { name, spec, handler }: NamedCall,
   { user, instance }: Identity,
-  name: string,
   input: unknown,
   done: (output: Json | CarillonError) => void,
 ): void {
-  const spec = new Map(Object.entries(context.options.contract.calls)).get(name);
   if (spec === undefined || typeof handler !== "function") {
     return done(new CarillonError("unknown_call", `Expected a call of the contract, "${name}" is none.`));
   }
-  const run = async (): Promise<Json> => {
-    const valid = await validate(spec.input, input);
-    if (!valid.ok) throw new CarillonError("invalid_data", `Input of ${name}: ${valid.problem}`);
-    // oxlint-disable-next-line typescript/no-unsafe-call -- The options' type says what a handler is.
-    const output: unknown = await handler({ input: valid.value, user, instance });
-    const checked = await validate(spec.output, output);
+  const output = (checked: Validation<unknown>): Json => {
     if (!checked.ok) throw new Error(`Output of ${name}: ${checked.problem}`);
     if (!isJson(checked.value)) throw new Error(`Output of ${name}: ${jsonProblem(checked.value)}`);
     return checked.value;
   };
+  const run = (): Json | Promise<Json> =>
+    whenDone(validate(spec.input, input), (valid) => {
+      if (!valid.ok) throw new CarillonError("invalid_data", `Input of ${name}: ${valid.problem}`);
+      // oxlint-disable-next-line typescript/no-unsafe-call -- The options' type says what a handler is.
+      const result: unknown = handler({ input: valid.value, user, instance });
+      return whenDone(result, (value) => whenDone(validate(spec.output, value), output));
+    });
   settle(context, run, done, (error) => {
     if (error instanceof CarillonError) return done(error);
     context.logger.error("A call failed.", { call: name, error: String(error) });
     done(new CarillonError("internal", `The call ${name} failed; the server's log says how.`));
   });
+}
+
+/** Goes on with what work comes to: at once if it is no promise, since promises and their timers cost more than most calls. */
+function whenDone<T, R>(work: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
+  return isPromise(work) ? goOn(work, next) : next(work);
+}
+
+async function goOn<T, R>(work: Promise<T>, next: (value: T) => R | Promise<R>): Promise<R> {
+  return next(await work);
 }
 
 /** What bounds the time that the application may take. */

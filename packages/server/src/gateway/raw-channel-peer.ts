@@ -26,7 +26,7 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
   readonly #route: RawChannelRoute;
   readonly #target: Target;
   readonly #liveness: Liveness;
-  readonly #leaveWheel: () => void;
+  readonly #spoke: number;
   #subscription: Subscription | null = null;
   #inFlight = 0;
   #isPaused = false;
@@ -37,9 +37,9 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
     this.#host = host;
     this.#route = route;
     this.#target = target;
-    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
+    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, this);
     this.#liveness = new Liveness(host.ports, connection, host.limits);
-    this.#leaveWheel = host.wheel.add(this);
+    this.#spoke = host.wheel.add(this);
     host.metrics.connections++;
     host.metrics.connectionsTotal++;
     connection.opened();
@@ -154,7 +154,7 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#leaveWheel();
+    this.#host.wheel.remove(this, this.#spoke);
     this.outbox.clear();
     this.#subscription?.end();
     this.#host.metrics.connections--;

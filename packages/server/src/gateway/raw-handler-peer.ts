@@ -21,7 +21,7 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
   readonly #host: SessionHost;
   readonly #outbox: Outbox;
   readonly #liveness: Liveness;
-  readonly #leaveWheel: () => void;
+  readonly #spoke: number;
   readonly #messageListeners = new Set<MessageListener>();
   readonly #closeListeners = new Set<CloseListener>();
   #isPaused = false;
@@ -33,9 +33,9 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
     this.url = url;
     this.#connection = connection;
     this.#host = host;
-    this.#outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
+    this.#outbox = new Outbox(connection, host, host.limits.outboxBytes, this);
     this.#liveness = new Liveness(host.ports, connection, host.limits);
-    this.#leaveWheel = host.wheel.add(this);
+    this.#spoke = host.wheel.add(this);
     host.metrics.connections++;
     host.metrics.connectionsTotal++;
     connection.opened();
@@ -124,7 +124,7 @@ export class RawHandlerPeer implements ConnectionEvents, RawPeer {
   #end(code: number, reason: string): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#leaveWheel();
+    this.#host.wheel.remove(this, this.#spoke);
     this.#outbox.clear();
     this.#host.metrics.connections--;
     for (const listener of this.#closeListeners) this.#guard(() => listener(code, reason));

@@ -3,9 +3,13 @@ import type { Answer, ChannelOptions, ChannelStore } from "../backplane/channel-
 import type { ChannelRecord } from "../backplane/records.ts";
 import type { Faults } from "../core/faults.ts";
 import type { Metrics } from "../core/metrics.ts";
-import type { Ports, Timer } from "../core/ports.ts";
+import type { Ports } from "../core/ports.ts";
+import { Coalescer } from "./coalescer.ts";
 import type { Subscriber } from "./subscriber.ts";
 import { Unit } from "./unit.ts";
+
+/** Items that a coalescing interval holds back; with more, a unit goes out early. Some pages of history hold as many. */
+const HELD_ITEMS_MAX = 1_024;
 
 /** What the hub needs from its node. */
 export interface HubContext {
@@ -41,8 +45,6 @@ interface HubChannel {
   /** The latest question to the store about that: answers to earlier ones are out of date. */
   question: number;
   pending: Pending | null;
-  /** Runs while a coalescing interval holds the pending items back. */
-  timer: Timer | null;
   /** Those who wait for the store's answer. */
   waiting: ((answer: Answer<Position>) => void)[];
 }
@@ -57,10 +59,15 @@ interface HubChannel {
 export class Hub {
   readonly #channels = new Map<string, HubChannel>();
   readonly #dirty = new Set<HubChannel>();
+  readonly #coalescer: Coalescer<HubChannel>;
   readonly #context: HubContext;
 
   constructor(context: HubContext) {
     this.#context = context;
+    this.#coalescer = new Coalescer(context.ports, (channels) => {
+      for (const channel of channels) this.#dirty.add(channel);
+      context.schedule();
+    });
   }
 
   /** How many channels have local interest. */
@@ -163,7 +170,6 @@ export class Hub {
       moment: 0,
       question: 0,
       pending: null,
-      timer: null,
       waiting: [],
     };
     this.#channels.set(name, channel);
@@ -172,7 +178,7 @@ export class Hub {
   }
 
   #close(channel: HubChannel): void {
-    channel.timer?.cancel();
+    this.#coalescer.drop(channel);
     this.#dirty.delete(channel);
     this.#channels.delete(channel.name);
     this.#context.metrics.channels--;
@@ -209,16 +215,11 @@ export class Hub {
   }
 
   #mark(channel: HubChannel): void {
-    if (channel.coalesceMs === 0) {
-      this.#dirty.add(channel);
-      this.#context.schedule();
-      return;
-    }
-    channel.timer ??= this.#context.ports.after(channel.coalesceMs, () => {
-      channel.timer = null;
-      this.#dirty.add(channel);
-      this.#context.schedule();
-    });
+    const { coalesceMs, pending } = channel;
+    const isHeld = coalesceMs > 0 && pending !== null && pending.records.length < HELD_ITEMS_MAX;
+    if (isHeld) return this.#coalescer.hold(channel);
+    this.#dirty.add(channel);
+    this.#context.schedule();
   }
 
   /** The fan-out loop: the hottest few lines of the server. No allocation per subscriber. */

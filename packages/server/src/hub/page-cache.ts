@@ -1,6 +1,7 @@
 import type { GapReason, Position } from "@carillon/protocol";
-import type { Answer, ChannelOptions, ChannelStore, PageBounds } from "../backplane/channel-store.ts";
-import type { EntryRecord } from "../backplane/records.ts";
+import type { Answer, ChannelOptions, ChannelStore, Page, PageBounds } from "../backplane/channel-store.ts";
+import type { ChannelRecord, EntryRecord } from "../backplane/records.ts";
+import type { Faults } from "../core/faults.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Ports } from "../core/ports.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -27,8 +28,20 @@ export interface SnapshotUnits {
 export interface PageCacheContext {
   readonly ports: Ports;
   readonly metrics: Metrics;
+  readonly faults: Faults;
   readonly bounds: PageBounds;
   readonly store: () => ChannelStore;
+  readonly present: PresentRecords;
+}
+
+/** Brings records of a channel to the present version of its schema. */
+interface PresentRecords {
+  /** In the same order, within the call or later. */
+  read(
+    channel: string,
+    records: readonly ChannelRecord[],
+    done: (answer: Answer<readonly ChannelRecord[]>) => void,
+  ): void;
 }
 
 /** Pages and snapshots for subscribers that catch up: read once and encoded once for all who stand in one place. */
@@ -49,11 +62,11 @@ export class PageCache {
       this.#context.metrics.pages++;
       this.#context.store().read({ channel, options, after, bounds: this.#context.bounds }, (read) => {
         if (!read.ok) return answer(read);
-        const { prev, pos, records, atTop, gap } = read.value;
         // The log is not what it was, and pages of what it was would lead readers in a circle.
-        if (gap === "rollback" || gap === "epoch") this.invalidate(channel);
-        const unit = new Unit({ channel, prev, pos, records, reset: false });
-        answer({ ok: true, value: { unit, pos, prev, isEmpty: records.length === 0, atTop, gap } });
+        if (read.value.gap === "rollback" || read.value.gap === "epoch") this.invalidate(channel);
+        this.#context.present.read(channel, read.value.records, (records) =>
+          answer(records.ok ? { ok: true, value: this.#unitOf(channel, read.value, records.value) } : records),
+        );
       });
     });
   }
@@ -79,6 +92,13 @@ export class PageCache {
   invalidate(channel: string): void {
     this.#pages.invalidate(channel);
     this.#snapshots.invalidate(channel);
+  }
+
+  #unitOf(channel: string, { prev, pos, atTop, gap }: Page, records: readonly ChannelRecord[]): PageUnit {
+    // The planted fault leaves an item out; see core/faults.ts.
+    const told = this.#context.faults.has("hidden-hole") ? records.slice(1) : records;
+    const unit = new Unit({ channel, prev, pos, records: told, reset: false });
+    return { unit, pos, prev, isEmpty: told.length === 0, atTop, gap };
   }
 }
 

@@ -34,7 +34,7 @@ export function onChannel(context: CommandContext, command: ChannelCommand, answ
   context.lane(channel).run((release) => {
     context.grant(target, (grant) => {
       // The session may have ended while the application was asked; nobody waits for the answer then.
-      if (!context.isOpen()) return release();
+      if (!context.isOpen) return release();
       if (grant instanceof CarillonError) answer.failWith(grant);
       else if (!command.isGranted(grant, target))
         answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);

@@ -1,5 +1,6 @@
 import type { CarillonError, ErrorCode, Push } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
+import type { SmallMap } from "../core/small-map.ts";
 import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
@@ -34,9 +35,9 @@ export interface CommandContext {
   readonly connection: Connection;
   readonly outbox: Outbox;
   /** By channel name. */
-  readonly subscriptions: Map<string, Subscription>;
+  readonly subscriptions: SmallMap<Subscription>;
   /** False once the session has ended: what an answer brings then must be undone or left undone. */
-  isOpen(): boolean;
+  readonly isOpen: boolean;
   /** The lane of a channel, which keeps its commands in order. */
   lane(channel: string): Lane;
   /** The user's grant for a target; asked once and remembered. */
@@ -46,7 +47,7 @@ export interface CommandContext {
   /** Remembers that the instance may own entries in the target, so that they end with it. */
   holdEntries(target: Target): void;
   /** Names the stored credentials of the session. */
-  receipt(): AdmissionReceipt;
+  readonly receipt: AdmissionReceipt;
   /** A new ticket was taken: its user's claims and its lifetime are in force from now on. */
   refreshed(refreshed: Refreshed): void;
   push(message: Push): void;

@@ -29,7 +29,7 @@ export function readConnect({ ticket, resume, contract }: Fields): ConnectInput 
 
 /** The reply to a connect that succeeded. */
 export function connectResult(session: string, admitted: Admitted, host: SessionHost): ConnectResult {
-  const { limits, ports } = host;
+  const { limits } = host;
   return {
     session,
     instance: admitted.instance,
@@ -38,7 +38,7 @@ export function connectResult(session: string, admitted: Admitted, host: Session
     features: [],
     limits: { messageBytes: limits.messageBytes, channels: limits.channelsPerSession, historyPage: limits.pageItems },
     idempotency: { windowMs: limits.idempotencyWindowMs, epoch: host.idempotencyEpoch },
-    time: ports.wallMs(),
+    time: admitted.now,
     heartbeatMs: limits.heartbeatMs,
     ...(admitted.lifetimeMs === null ? {} : { lifetimeMs: admitted.lifetimeMs }),
   };

@@ -2,6 +2,11 @@
 export interface Framing {
   text(payload: string): Uint8Array;
   binary(payload: Uint8Array): Uint8Array;
+  /**
+   * Frames for units, which many are sent and which hold no credentials: compressed, where the peers agreed to it.
+   * Absent: units are framed as everything else.
+   */
+  readonly forUnits?: Framing;
 }
 
 /** One accepted socket or stream, as a session or raw peer uses it. Methods never throw, whatever its state. */

@@ -1,4 +1,4 @@
-import type { CarillonError, Json, Publisher, ServerMessage } from "@carillon/protocol";
+import type { CarillonError, Json, Position, Publisher, ServerMessage } from "@carillon/protocol";
 import type { Answer, AppendRequest, ApplyRequest, HistoryPage } from "../backplane/channel-store.ts";
 import type { Payload } from "../backplane/records.ts";
 import type { Faults } from "../core/faults.ts";
@@ -9,8 +9,9 @@ import type { Ports } from "../core/ports.ts";
 import type { Group } from "../hub/group.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { PageCache } from "../hub/page-cache.ts";
-import type { Admission, Admitted } from "../policy/admission.ts";
+import type { Admission } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
+import type { Rate } from "../policy/rate-limit.ts";
 import type { Target } from "../policy/target.ts";
 import type { Framing } from "./connection.ts";
 import type { HeartbeatWheel } from "./heartbeat-wheel.ts";
@@ -29,10 +30,16 @@ export interface CatchingUp {
   step(): void;
 }
 
+/** A part of a log, from the position before it to the position after it. */
+export interface Stretch {
+  readonly prev: Position;
+  readonly pos: Position;
+}
+
 /** What the registry and the control bus do with an open session. */
 export interface OpenSession {
   readonly id: string;
-  readonly identity: Identity | null;
+  readonly identity: Identity;
   /** Ends it with a code; `isForGood`: its entries end at once and its credential is void. */
   end(code: number, reason: string, isForGood: boolean): void;
   subscribeFromServer(channel: string): void;
@@ -54,6 +61,8 @@ export interface Hooks {
 export interface SessionHost extends OutboxOwner {
   readonly ports: Ports;
   readonly limits: Limits;
+  /** How fast a session may send commands; as `limits` says. */
+  readonly commandRate: Rate;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly admission: Admission;
@@ -71,12 +80,14 @@ export interface SessionHost extends OutboxOwner {
   /** Changes state at the end of the tick, in the order of the calls. */
   apply(request: ApplyRequest): void;
   history(target: Target, before: string | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void;
+  /** Where the newest publications of a log begin and end, that many of them. */
+  rewind(target: Target, count: number, done: (answer: Answer<Stretch>) => void): void;
   /** Calls `step` at the end of this tick, or of the next if this one is ending. */
   catchUp(subscription: CatchingUp): void;
   /** Writes what an outbox has collected, before the end of the tick: its connection is about to close. */
   flushOutbox(outbox: Outbox): void;
   /** Registers a session whose connect succeeded, or says why there is no room for it. */
-  opened(session: OpenSession, admitted: Admitted): CarillonError | null;
+  opened(session: OpenSession): CarillonError | null;
   /** The connect reply is on its way: ends an older session of the instance, makes server-side subscriptions. */
   greet(session: OpenSession): void;
   /** The session has ended. `held` names the channels where its instance may own entries. */

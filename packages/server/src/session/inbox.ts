@@ -1,8 +1,11 @@
 import { decodeBinary, decodeText, type Decoded } from "@carillon/protocol";
-import type { Limits } from "../core/limits.ts";
-import type { Ports, Timer } from "../core/ports.ts";
+import type { Timer } from "../core/ports.ts";
 import { TokenBucket } from "../policy/rate-limit.ts";
 import type { Connection } from "./connection.ts";
+import type { SessionHost } from "./host.ts";
+
+/** Stands for a frame in which no message was. */
+const NOTHING: Decoded = { head: null, body: new Uint8Array(0) };
 
 /** Who takes the messages of an inbox. */
 export interface InboxOwner {
@@ -20,46 +23,58 @@ export interface InboxOwner {
  * the socket brought beyond that waits here, so the queue is bounded by a read and a frame.
  */
 export class Inbox {
-  readonly #queue: { readonly message: Decoded; readonly isAlone: boolean }[] = [];
+  /** Null while nothing waits. */
+  #queue: { readonly message: Decoded; readonly isAlone: boolean }[] | null = null;
   readonly #connection: Connection;
   readonly #owner: InboxOwner;
-  readonly #ports: Ports;
-  readonly #limits: Limits;
+  readonly #host: SessionHost;
   readonly #rate: TokenBucket;
   #timer: Timer | null = null;
   #isPaused = false;
-  #isPumping = false;
+  #isTaking = false;
   #isClosed = false;
 
-  constructor(connection: Connection, owner: InboxOwner, ports: Ports, limits: Limits) {
+  constructor(connection: Connection, owner: InboxOwner, host: SessionHost) {
     this.#connection = connection;
     this.#owner = owner;
-    this.#ports = ports;
-    this.#limits = limits;
-    this.#rate = new TokenBucket(ports, { perSecond: limits.commandsPerSecond, burst: limits.commandsBurst });
+    this.#host = host;
+    this.#rate = new TokenBucket(host.ports, host.commandRate);
   }
 
-  /** A text frame came. */
-  text(payload: string): void {
-    this.#add(() => decodeText(payload, this.#limits.messagesPerFrame));
-  }
-
-  /** A binary frame came. */
-  binary(payload: Uint8Array): void {
-    this.#add(() => decodeBinary(payload, this.#limits.messagesPerFrame));
+  /** A frame came: text, or bytes. */
+  add(payload: string | Uint8Array): void {
+    if (this.#isClosed) return;
+    const { messagesPerFrame } = this.#host.limits;
+    let messages: readonly Decoded[];
+    try {
+      messages =
+        typeof payload === "string" ? decodeText(payload, messagesPerFrame) : decodeBinary(payload, messagesPerFrame);
+    } catch (error) {
+      return this.#owner.undecodable(error instanceof Error ? error.message : "The frame can't be decoded.");
+    }
+    const isAlone = messages.length === 1;
+    // A frame without a message counts as one, or a flood of them would cost its sender nothing.
+    for (const message of messages.length === 0 ? [NOTHING] : messages) {
+      // Nearly always nothing waits, and a message need not either.
+      if (this.#queue === null && this.#mayTake()) this.#take(message, isAlone);
+      else {
+        this.#queue ??= [];
+        this.#queue.push({ message, isAlone });
+      }
+    }
+    this.pump();
   }
 
   /** Hands over what may be handed over, and reads on or stops reading accordingly. */
   pump(): void {
     // Taking a message can make the owner ready again, and so call back: the loop that runs goes on by itself.
-    if (this.#isPumping || this.#isClosed) return;
-    this.#isPumping = true;
-    while (this.#queue.length > 0 && this.#owner.isReady && this.#hasToken()) {
-      const { message, isAlone } = this.#queue.shift()!;
-      this.#owner.take(message, isAlone);
+    if (this.#isTaking || this.#isClosed) return;
+    while (this.#queue !== null && this.#mayTake()) {
+      const next = this.#queue.shift();
+      if (this.#queue.length === 0) this.#queue = null;
+      if (next !== undefined) this.#take(next.message, next.isAlone);
     }
-    this.#isPumping = false;
-    const mustPause = this.#queue.length > 0 || !this.#owner.isReady;
+    const mustPause = this.#queue !== null || !this.#owner.isReady;
     if (mustPause === this.#isPaused || this.#isClosed) return;
     this.#isPaused = mustPause;
     if (mustPause) this.#connection.pause();
@@ -69,26 +84,26 @@ export class Inbox {
   /** Forgets what waits. */
   close(): void {
     this.#isClosed = true;
-    this.#queue.length = 0;
+    this.#queue = null;
     this.#timer?.cancel();
     this.#timer = null;
   }
 
-  #add(decode: () => Decoded[]): void {
-    if (this.#isClosed) return;
-    try {
-      const messages = decode();
-      for (const message of messages) this.#queue.push({ message, isAlone: messages.length === 1 });
-    } catch (error) {
-      return this.#owner.undecodable(error instanceof Error ? error.message : "The frame can't be decoded.");
-    }
-    this.pump();
+  #take(message: Decoded, isAlone: boolean): void {
+    if (message === NOTHING) return;
+    this.#isTaking = true;
+    this.#owner.take(message, isAlone);
+    this.#isTaking = false;
+  }
+
+  #mayTake(): boolean {
+    return !this.#isTaking && !this.#isClosed && this.#owner.isReady && this.#hasToken();
   }
 
   #hasToken(): boolean {
     const waitMs = this.#rate.take();
     if (waitMs === 0) return true;
-    this.#timer ??= this.#ports.after(waitMs, () => {
+    this.#timer ??= this.#host.ports.after(waitMs, () => {
       this.#timer = null;
       this.pump();
     });

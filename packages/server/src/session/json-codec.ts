@@ -11,7 +11,8 @@ import type { Framing } from "./connection.ts";
 
 /** The group of all sessions whose connections share a framing. */
 export function jsonGroup(framing: Framing): Group {
-  return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, framing) };
+  const { forUnits = framing } = framing;
+  return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, forUnits) };
 }
 
 /** A reply with records among its fields, as whole frames: `fields` is JSON text of the other fields, without braces. */

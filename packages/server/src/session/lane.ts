@@ -15,8 +15,10 @@ export type LaneTask = (release: () => void) => void;
  * back the unsubscribe behind it, and publishes keep their order through asynchronous validation.
  */
 export class Lane {
+  readonly channel: string;
   readonly #beats: Beats;
-  readonly #waiting: LaneTask[] = [];
+  /** Null while nothing waits. */
+  #waiting: LaneTask[] | null = null;
   #isBusy = false;
   /** The publish that failed in a way that invites a repetition; others wait for it (P2). */
   #heldBy: string | null = null;
@@ -25,7 +27,8 @@ export class Lane {
   /** Null while its sender need not know of the failure yet. */
   #heldUntil: number | null = null;
 
-  constructor(beats: Beats) {
+  constructor(channel: string, beats: Beats) {
+    this.channel = channel;
     this.#beats = beats;
   }
 
@@ -36,8 +39,9 @@ export class Lane {
 
   /** Runs the task now, or after those before it. */
   run(task: LaneTask): void {
-    if (this.#isBusy) this.#waiting.push(task);
-    else this.#start(task);
+    if (!this.#isBusy) return this.#start(task);
+    this.#waiting ??= [];
+    this.#waiting.push(task);
   }
 
   /** Holds publishes back for the one that failed, until it is sent again or was given up. */
@@ -69,9 +73,10 @@ export class Lane {
     task(() => {
       if (isReleased) return;
       isReleased = true;
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#isBusy = false;
-      else this.#start(next);
+      const next = this.#waiting?.shift();
+      if (next !== undefined) return this.#start(next);
+      this.#isBusy = false;
+      this.#waiting = null;
     });
   }
 }

@@ -1,6 +1,12 @@
 import type { Ports } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 
+/** Times that a {@link Liveness} goes by; see `Limits`. */
+export interface LivenessBounds {
+  readonly heartbeatMs: number;
+  readonly stallTimeoutMs: number;
+}
+
 /** What a beat finds out. */
 export type Pulse = "alive" | "heartbeat_missed" | "slow";
 
@@ -12,22 +18,15 @@ export type Pulse = "alive" | "heartbeat_missed" | "slow";
 export class Liveness {
   readonly #ports: Ports;
   readonly #connection: Connection;
-  readonly #silenceMsMax: number;
-  readonly #stallMsMax: number;
+  readonly #bounds: LivenessBounds;
   #heardAt: number;
   #takenAt: number;
   #taken: number;
 
-  constructor(
-    ports: Ports,
-    connection: Connection,
-    bounds: { readonly heartbeatMs: number; readonly stallTimeoutMs: number },
-  ) {
+  constructor(ports: Ports, connection: Connection, bounds: LivenessBounds) {
     this.#ports = ports;
     this.#connection = connection;
-    // Half an interval more than the beat, so that one late answer does not cut a connection.
-    this.#silenceMsMax = bounds.heartbeatMs * 1.5;
-    this.#stallMsMax = bounds.stallTimeoutMs;
+    this.#bounds = bounds;
     this.#heardAt = ports.monotonicMs();
     this.#takenAt = this.#heardAt;
     this.#taken = connection.takenBytes;
@@ -49,7 +48,8 @@ export class Liveness {
     // Bytes that the system took into its own buffers prove nothing about the peer; only progress of a queue does.
     if (isPaused || (taken !== this.#taken && this.#connection.queuedBytes > 0)) this.#heardAt = now;
     this.#taken = taken;
-    if (now - this.#takenAt > this.#stallMsMax) return "slow";
-    return now - this.#heardAt > this.#silenceMsMax ? "heartbeat_missed" : "alive";
+    if (now - this.#takenAt > this.#bounds.stallTimeoutMs) return "slow";
+    // Half an interval more than the beat, so that one late answer does not cut a connection.
+    return now - this.#heardAt > this.#bounds.heartbeatMs * 1.5 ? "heartbeat_missed" : "alive";
   }
 }

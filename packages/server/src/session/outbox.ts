@@ -1,5 +1,10 @@
 import type { Connection } from "./connection.ts";
 
+/** Told when writing made room in a full outbox; that the peer made room, the connection tells. */
+export interface OutboxUser {
+  drained(): void;
+}
+
 /** Told when an outbox has something to write at the end of the tick. */
 export interface OutboxOwner {
   dirty(outbox: Outbox): void;
@@ -14,7 +19,7 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #owner: OutboxOwner;
   readonly #bytesMax: number;
-  readonly #onRoom: () => void;
+  readonly #user: OutboxUser;
   // Most ticks bring a connection one buffer, and an array for it would cost more than everything else here.
   #first: Uint8Array | null = null;
   #others: Uint8Array[] | null = null;
@@ -25,12 +30,11 @@ export class Outbox {
    */
   #heldBackBytes = 0;
 
-  /** `onRoom` is called when writing made room in a full outbox; that the peer made room, the connection tells. */
-  constructor(connection: Connection, owner: OutboxOwner, bytesMax: number, onRoom: () => void) {
+  constructor(connection: Connection, owner: OutboxOwner, bytesMax: number, user: OutboxUser) {
     this.#connection = connection;
     this.#owner = owner;
     this.#bytesMax = bytesMax;
-    this.#onRoom = onRoom;
+    this.#user = user;
   }
 
   /** Bytes that the peer has yet to take. */
@@ -75,7 +79,7 @@ export class Outbox {
   endTick(joiner: Joiner): number {
     const wasFull = this.isFull;
     const bytes = this.flush(joiner);
-    if (wasFull && !this.isFull) this.#onRoom();
+    if (wasFull && !this.isFull) this.#user.drained();
     return bytes;
   }
 

@@ -1,66 +1,90 @@
 import type { OpenSession } from "./host.ts";
 
-/** The open sessions of a node, by id, by instance and by user. */
+/** The open sessions of a node, by instance and by user. */
 export class Registry {
-  readonly #sessions = new Map<string, OpenSession>();
-  readonly #byInstance = new Map<string, Set<OpenSession>>();
-  readonly #byUser = new Map<string, Set<OpenSession>>();
+  readonly #byInstance = new Index();
+  readonly #byUser = new Index();
+  #size = 0;
 
   /** How many sessions are open. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#size;
   }
 
   /** How many entries all indexes have together: zero when nobody is connected. */
   get entries(): number {
-    return this.#sessions.size + this.#byInstance.size + this.#byUser.size;
+    return this.#size + this.#byInstance.size + this.#byUser.size;
   }
 
   /** Adds an open session. */
   add(session: OpenSession): void {
-    this.#sessions.set(session.id, session);
-    if (session.identity === null) return;
-    index(this.#byInstance, session.identity.instance, session);
-    index(this.#byUser, session.identity.publisher.user, session);
+    this.#size++;
+    this.#byInstance.add(session.identity.instance, session);
+    this.#byUser.add(session.identity.publisher.user, session);
   }
 
-  /** Removes a session that has ended. */
+  /** Removes a session that has ended, and was added. */
   remove(session: OpenSession): void {
-    this.#sessions.delete(session.id);
-    if (session.identity === null) return;
-    unindex(this.#byInstance, session.identity.instance, session);
-    unindex(this.#byUser, session.identity.publisher.user, session);
+    this.#size--;
+    this.#byInstance.remove(session.identity.instance, session);
+    this.#byUser.remove(session.identity.publisher.user, session);
   }
 
   /** The sessions of an instance: more than one only while it is coming back. */
   ofInstance(instance: string): readonly OpenSession[] {
-    return [...(this.#byInstance.get(instance) ?? [])];
+    return this.#byInstance.get(instance);
   }
 
   /** The sessions of a user. */
   ofUser(user: string): readonly OpenSession[] {
-    return [...(this.#byUser.get(user) ?? [])];
+    return this.#byUser.get(user);
   }
 
   /** All of them. */
   all(): readonly OpenSession[] {
-    return [...this.#sessions.values()];
+    return this.#byInstance.all();
   }
 
   /** Ids of the users with an open session. */
   users(): readonly string[] {
-    return [...this.#byUser.keys()];
+    return this.#byUser.keys();
   }
 }
 
-function index(map: Map<string, Set<OpenSession>>, key: string, session: OpenSession): void {
-  const set = map.get(key);
-  if (set === undefined) map.set(key, new Set([session]));
-  else set.add(session);
+/** Sessions by a key. Nearly every key has one session, and a set for it would be larger than everything else here. */
+class Index {
+  readonly #sessions = new Map<string, OpenSession | Set<OpenSession>>();
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  keys(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  get(key: string): readonly OpenSession[] {
+    return listOf(this.#sessions.get(key));
+  }
+
+  all(): readonly OpenSession[] {
+    return [...this.#sessions.values()].flatMap(listOf);
+  }
+
+  add(key: string, session: OpenSession): void {
+    const known = this.#sessions.get(key);
+    if (known instanceof Set) known.add(session);
+    else this.#sessions.set(key, known === undefined ? session : new Set([...listOf(known), session]));
+  }
+
+  remove(key: string, session: OpenSession): void {
+    const known = this.#sessions.get(key);
+    if (known instanceof Set) known.delete(session);
+    if (known === session || (known instanceof Set && known.size === 0)) this.#sessions.delete(key);
+  }
 }
 
-function unindex(map: Map<string, Set<OpenSession>>, key: string, session: OpenSession): void {
-  const set = map.get(key);
-  set?.delete(session);
-  if (set?.size === 0) map.delete(key);
+function listOf(known: OpenSession | Set<OpenSession> | undefined): readonly OpenSession[] {
+  if (known === undefined) return [];
+  return known instanceof Set ? [...known] : [known];
 }

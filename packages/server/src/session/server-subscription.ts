@@ -7,11 +7,11 @@ import type { CommandContext } from "./command.ts";
 export function subscribeFromServer(context: CommandContext, channel: string): void {
   const { host, subscriptions } = context;
   const target = host.target(channel);
-  if (target === null || !context.isOpen() || subscriptions.has(channel)) return;
+  if (target === null || !context.isOpen || subscriptions.has(channel)) return;
   context.lane(channel).run((release) => {
     host.hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
       // Either may have happened while the store was asked.
-      if (attached.ok && (!context.isOpen() || subscriptions.has(channel))) host.hub.detach(channel);
+      if (attached.ok && (!context.isOpen || subscriptions.has(channel))) host.hub.detach(channel);
       else if (attached.ok) {
         const { kind } = target.options;
         const pos = kind === "log" ? attached.value : null;

@@ -2,80 +2,84 @@ import {
   CarillonError,
   CLOSE_CODES,
   type CloseName,
+  presenceChannel,
   type Decoded,
   type Push,
   type ServerMessage,
 } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
 import type { Timer } from "../core/ports.ts";
+import { SmallMap } from "../core/small-map.ts";
 import type { Admitted, Refreshed } from "../policy/admission.ts";
-import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import { Answer, type AnswerSink } from "./answer.ts";
-import type { CommandContext, Fields } from "./command.ts";
+import type { Fields } from "./command.ts";
 import { COMMANDS } from "./commands/commands.ts";
 import { connectResult, readConnect } from "./connect.ts";
 import type { Connection, ConnectionEvents } from "./connection.ts";
 import { ErrorBudget } from "./error-budget.ts";
-import { GrantCache } from "./grant-cache.ts";
 import type { Identity, OpenSession, SessionHost } from "./host.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import { Lane } from "./lane.ts";
+import type { Beats } from "./lane.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbox } from "./outbox.ts";
 import { subscribeFromServer } from "./server-subscription.ts";
+import { SessionContext, type ContextOwner } from "./session-context.ts";
 import { Subscription, type SubscriptionOwner } from "./subscription.ts";
 
 /** opened ──connect──▶ connecting ──admitted──▶ open; every state ends in closed. */
 type SessionState = "opened" | "connecting" | "open" | "closed";
 
-/** Lanes kept before idle ones are forgotten. */
-const LANES_MAX = 64;
-
 /**
  * The protocol state of one connection: who speaks, what is subscribed, what waits. It owns everything that must end
  * with the connection, and ends it in one place, `#finish`.
  */
-export class Session implements ConnectionEvents, InboxOwner, AnswerSink, SubscriptionOwner, OpenSession {
+export class Session implements ConnectionEvents, InboxOwner, AnswerSink, SubscriptionOwner, ContextOwner, OpenSession {
   readonly id: string;
   readonly connection: Connection;
   readonly host: SessionHost;
   readonly outbox: Outbox;
-  readonly subscriptions: Map<string, Subscription> = new Map();
+  readonly subscriptions: SmallMap<Subscription> = new SmallMap();
   #state: SessionState = "opened";
-  #admitted: Admitted | null = null;
-  #context: CommandContext | null = null;
+  /** Null until a connect has succeeded. */
+  #context: SessionContext | null = null;
   /** The connect reply is the first: it wants a pong as heartbeats do. */
   readonly #beats = { sent: 1, answered: 0 };
   #renewedAt = 0;
-  #grants: GrantCache | null = null;
   #lifetime: Timer | null = null;
   #commandsInFlight = 0;
   readonly #inbox: Inbox;
-  readonly #errors: ErrorBudget;
+  /** Null until a command fails. */
+  #errors: ErrorBudget | null = null;
   readonly #liveness: Liveness;
-  readonly #lanes = new Map<string, Lane>();
-  /** Channels where the instance may own entries. */
-  readonly #held = new Map<string, Target>();
-  readonly #connectTimeout: Timer;
-  readonly #leaveWheel: () => void;
+  #connectTimeout: Timer | null;
+  readonly #spoke: number;
 
   constructor(connection: Connection, host: SessionHost) {
     this.id = host.ports.id();
     this.connection = connection;
     this.host = host;
-    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, () => this.drained());
-    this.#inbox = new Inbox(connection, this, host.ports, host.limits);
-    this.#errors = new ErrorBudget(host.ports, host.limits.errorsPerMinute);
+    this.outbox = new Outbox(connection, host, host.limits.outboxBytes, this);
+    this.#inbox = new Inbox(connection, this, host);
     this.#liveness = new Liveness(host.ports, connection, host.limits);
     this.#connectTimeout = host.ports.after(host.limits.connectTimeoutMs, () => this.#close("connect_timeout"));
-    this.#leaveWheel = host.wheel.add(this);
+    this.#spoke = host.wheel.add(this);
     host.metrics.connections++;
     host.metrics.connectionsTotal++;
   }
 
-  get identity(): Identity | null {
-    return this.#context?.identity ?? null;
+  /** Who speaks. Throws before a connect has succeeded: a broken invariant, since nobody knows the session then. */
+  get identity(): Identity {
+    if (this.#context === null) throw new Error("Expected a session that is open.");
+    return this.#context.identity;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  get beats(): Beats {
+    return this.#beats;
   }
 
   /** True while another message may be taken; see {@link Inbox}. */
@@ -86,12 +90,12 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   text(payload: string): void {
     this.#liveness.heard();
-    this.#inbox.text(payload);
+    this.#inbox.add(payload);
   }
 
   binary(payload: Uint8Array): void {
     this.#liveness.heard();
-    this.#inbox.binary(payload);
+    this.#inbox.add(payload);
   }
 
   drained(): void {
@@ -149,6 +153,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (isOk) metrics.commandsOk++;
     else {
       metrics.commandsFailed++;
+      this.#errors ??= new ErrorBudget(this.host.ports, this.host.limits.errorsPerMinute);
       if (!this.#errors.spend()) this.#close("too_many_errors");
     }
     this.#inbox.pump();
@@ -171,8 +176,17 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   }
 
   unsubscribeFromServer(channel: string, reason: string): void {
-    this.#grants?.forget(channel);
-    this.#unsubscribe(channel, "forbidden", reason, false);
+    this.#context?.forgetGrant(channel);
+    // Whoever may not read a channel may not see who is in it either.
+    for (const name of [channel, presenceChannel(channel)]) {
+      const end = (): void => this.#unsubscribe(name, "forbidden", reason, false);
+      end();
+      // A subscribe that is under way was allowed by the grant of before: it ends as soon as it is there (P7).
+      this.#context?.lane(name).run((release) => {
+        end();
+        release();
+      });
+    }
   }
 
   end(code: number, reason: string, isForGood: boolean): void {
@@ -232,59 +246,31 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
-    this.#identify(admitted);
-    const refusal = host.opened(this, admitted);
+    const { user, instance, lifetimeMs, receipt } = admitted;
+    const context = new SessionContext(this, { user, instance, publisher: { user: user.id, instance } }, receipt);
+    this.#context = context;
+    const refusal = host.opened(this);
     if (refusal !== null) {
       this.#context = null;
-      host.admission.ended(admitted.receipt, false);
-      this.#admitted = null;
+      host.admission.ended(receipt, false);
       return this.#refuse(refusal, answer);
     }
     this.#state = "open";
     this.#renewedAt = host.ports.monotonicMs();
-    this.#connectTimeout.cancel();
+    this.#connectTimeout?.cancel();
+    this.#connectTimeout = null;
     this.connection.opened();
-    this.#setLifetime(admitted.lifetimeMs);
+    this.#setLifetime(lifetimeMs);
     answer.ok(connectResult(this.id, admitted, host));
     // What was pipelined behind has run by now, and may have ended the session.
-    if (this.#context?.isOpen() === true) host.greet(this);
+    if (context.isOpen) host.greet(this);
   }
 
-  #refreshed({ user, lifetimeMs, receipt }: Refreshed): void {
-    if (this.#admitted === null || this.#state !== "open") return;
-    // Grants are asked for again, since they may depend on claims that have changed.
-    this.#identify({ ...this.#admitted, user, lifetimeMs, receipt });
-    this.#setLifetime(lifetimeMs);
+  refreshed({ lifetimeMs }: Refreshed): void {
+    if (this.isOpen) this.#setLifetime(lifetimeMs);
   }
 
-  #identify(admitted: Admitted): void {
-    const publisher = { user: admitted.user.id, instance: admitted.instance };
-    const identity: Identity = { user: admitted.user, instance: admitted.instance, publisher };
-    this.#admitted = admitted;
-    this.#grants = new GrantCache(identity, this.host.hooks, this.host.limits.grantsPerSession);
-    this.#context = this.#commandContext(identity, admitted);
-  }
-
-  #commandContext(identity: Identity, admitted: Admitted): CommandContext {
-    return {
-      id: this.id,
-      identity,
-      host: this.host,
-      connection: this.connection,
-      outbox: this.outbox,
-      subscriptions: this.subscriptions,
-      isOpen: () => this.#state === "open",
-      lane: (channel) => this.#lane(channel),
-      grant: (target, done: (grant: ResolvedGrant | CarillonError) => void) => this.#grants?.get(target, done),
-      createSubscription: (target) => this.#createSubscription(target),
-      holdEntries: (target) => this.#held.set(target.name, target),
-      receipt: () => admitted.receipt,
-      refreshed: (refreshed) => this.#refreshed(refreshed),
-      push: (message) => this.push(message),
-    };
-  }
-
-  #createSubscription(target: Target): Subscription {
+  createSubscription(target: Target): Subscription {
     const subscription = new Subscription(target, this.host.group(this.connection.framing), this.host, this);
     this.subscriptions.set(target.name, subscription);
     return subscription;
@@ -298,25 +284,15 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.push({ push: "unsubscribed", channel, code, message, retry });
   }
 
-  #lane(channel: string): Lane {
-    const known = this.#lanes.get(channel);
-    if (known !== undefined) return known;
-    if (this.#lanes.size >= LANES_MAX) {
-      for (const [name, lane] of this.#lanes) if (lane.isIdle) this.#lanes.delete(name);
-    }
-    const lane = new Lane(this.#beats);
-    this.#lanes.set(channel, lane);
-    return lane;
-  }
-
   #pong(): void {
-    if (this.#admitted === null) return;
+    const context = this.#context;
+    if (context === null) return;
     const { admission, limits, ports } = this.host;
-    if (this.#beats.answered === 0) admission.confirmed(this.#admitted.receipt);
+    if (this.#beats.answered === 0) admission.confirmed(context.receipt);
     this.#beats.answered++;
     if (ports.monotonicMs() - this.#renewedAt < limits.resumeTtlMs / 4) return;
     this.#renewedAt = ports.monotonicMs();
-    admission.renew(this.#admitted.receipt, () => this.end(CLOSE_CODES.revoked.code, CLOSE_CODES.revoked.text, true));
+    admission.renew(context.receipt, () => this.end(CLOSE_CODES.revoked.code, CLOSE_CODES.revoked.text, true));
   }
 
   #setLifetime(lifetimeMs: number | null): void {
@@ -329,9 +305,9 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #finish(isForGood: boolean): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#connectTimeout.cancel();
+    this.#connectTimeout?.cancel();
     this.#lifetime?.cancel();
-    this.#leaveWheel();
+    this.host.wheel.remove(this, this.#spoke);
     this.#inbox.close();
     this.outbox.clear();
     for (const subscription of this.subscriptions.values()) subscription.end();
@@ -339,9 +315,9 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     const { metrics, admission } = this.host;
     metrics.connections--;
     metrics.commandsInFlight -= this.#commandsInFlight;
-    if (this.#admitted === null) return;
-    admission.ended(this.#admitted.receipt, isForGood);
-    this.host.closed(this, [...this.#held.values()], isForGood);
+    if (this.#context === null) return;
+    admission.ended(this.#context.receipt, isForGood);
+    this.host.closed(this, this.#context.held, isForGood);
   }
 }
 

@@ -18,6 +18,8 @@ export interface SubscriptionOwner {
 
 /** How long to wait before the store is asked again for a page. */
 const RETRY_MS = 1_000;
+/** The rest of a snapshot that was sent, or of none. */
+const NOTHING: readonly Unit[] = [];
 /** No moment of any channel. */
 const NEVER = -1;
 
@@ -29,7 +31,6 @@ const NEVER = -1;
  */
 export class Subscription implements Subscriber, CatchingUp {
   readonly target: Target;
-  readonly channel: string;
   readonly group: Group;
   position: Position | null = null;
   slot: number = -1;
@@ -45,16 +46,19 @@ export class Subscription implements Subscriber, CatchingUp {
   /** The channel's moment when the page under way was asked for. */
   #askedAt = 0;
   /** Units of a snapshot that are still to be sent. */
-  #snapshot: readonly Unit[] = [];
+  #snapshot: readonly Unit[] = NOTHING;
 
   constructor(target: Target, group: Group, host: SessionHost, owner: SubscriptionOwner) {
     this.target = target;
     this.#host = host;
     this.#owner = owner;
     this.#outbox = owner.outbox;
-    this.channel = target.name;
     this.group = group;
     host.metrics.subscriptions++;
+  }
+
+  get channel(): string {
+    return this.target.name;
   }
 
   /** Starts delivery at a position; null: from a snapshot. The reply to subscribe has been sent. */
@@ -149,7 +153,7 @@ export class Subscription implements Subscriber, CatchingUp {
   #sendSnapshot(): void {
     const [unit, ...rest] = this.#snapshot;
     if (unit === undefined) return;
-    this.#snapshot = rest;
+    this.#snapshot = rest.length === 0 ? NOTHING : rest;
     this.#outbox.push(unit.bytes(this.group));
     // Only the last unit has a position; what changed since is read from there, like after any absence.
     if (unit.content.pos !== null) this.position = unit.content.pos;

@@ -28,8 +28,12 @@ export interface UpgradeInfo {
 /** Serves WebSockets on one path. */
 export interface UpgradeRoute extends UpgradeDemands {
   readonly limits: WebSocketLimits;
-  /** Room for one more connection from the address: what gives it back, or null when there is none. */
-  reserve(remoteAddress: string): (() => void) | null;
+  /** Takes room for one more connection from the address; false when there is none. */
+  reserve(remoteAddress: string): boolean;
+  /** Gives back what `reserve` took. Called once for each time that it returned true. */
+  release(remoteAddress: string): void;
+  /** Whether units are compressed for peers that offer it. Default false. */
+  readonly isDeflating?: boolean;
   /** Close code for connections that stand when the server leaves. Default 1001 (RFC 6455, section 7.4.1). */
   readonly leavingCode?: number;
   /** Takes a connection. Called before any of its events. */
@@ -71,8 +75,13 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
   const { routes, ports, logger } = options;
   const acceptors = new Map<string, WebSocketAcceptor>();
   const standing = new Map<Connection, UpgradeRoute>();
-  for (const [path, { limits, protocols }] of routes) {
-    acceptors.set(path, new WebSocketAcceptor({ limits, protocols, ports, logger }));
+  for (const [path, route] of routes) {
+    const closed = (connection: Connection): void => {
+      standing.delete(connection);
+      route.release(connection.remoteAddress);
+    };
+    const { limits, protocols, isDeflating = false } = route;
+    acceptors.set(path, new WebSocketAcceptor({ limits, protocols, isDeflating, ports, logger, closed }));
   }
   const refuse = (socket: Socket, path: string, refusal: Refusal): void => {
     logger.debug("Refused an upgrade.", { status: refusal.status, code: refusal.code, path: path.slice(0, 200) });
@@ -90,19 +99,13 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
     const refusal = refuseUpgrade(request, route);
     if (refusal !== null) return refuse(duplex, path, refusal);
     const remoteAddress = remoteAddressOf(request, options.trustProxyHops ?? 0);
-    const release = route.reserve(remoteAddress);
-    if (release === null) return refuse(duplex, path, NO_ROOM);
+    if (!route.reserve(remoteAddress)) return refuse(duplex, path, NO_ROOM);
     const checked = { request, socket: duplex, head, remoteAddress, origin: originOf(request) };
-    let accepted: Connection | null = null;
-    const accept = (connection: Connection): ConnectionEvents => {
-      accepted = connection;
+    const isUpgraded = acceptor.upgrade(checked, (connection) => {
       standing.set(connection, route);
       return route.accept(connection, { path, query });
-    };
-    acceptor.upgrade(checked, accept, () => {
-      release();
-      if (accepted !== null) standing.delete(accepted);
     });
+    if (!isUpgraded) route.release(remoteAddress);
   };
   const listener: UpgradeListener = Object.assign(upgraded, { [ROUTES]: routes });
   server.on("upgrade", listener);

@@ -8,7 +8,8 @@ import type { Ports, Timer } from "../core/ports.ts";
  */
 export function systemPorts(): Ports {
   return {
-    monotonicMs: () => performance.now(),
+    // Whole milliseconds: engines keep them in the object that remembers them, fractions beside it.
+    monotonicMs: () => Math.floor(performance.now()),
     wallMs: () => Date.now(),
     after: (delayMs, callback) => new SystemTimer(delayMs, callback),
     endOfTick: (callback) => {

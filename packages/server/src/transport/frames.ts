@@ -14,8 +14,10 @@ import type { Framing } from "../session/connection.ts";
  * to each of their sockets as it is.
  */
 
-const FINAL_TEXT = 0x81;
-const FINAL_BINARY = 0x82;
+/** First byte of a text message in one frame. */
+export const FINAL_TEXT = 0x81;
+/** First byte of a binary message in one frame. */
+export const FINAL_BINARY = 0x82;
 
 /** Frames of a WebSocket without extensions, for every connection alike. */
 export const WEBSOCKET_FRAMING: Framing = { text: textFrame, binary: binaryFrame };
@@ -24,19 +26,24 @@ export const WEBSOCKET_FRAMING: Framing = { text: textFrame, binary: binaryFrame
 export function textFrame(payload: string): Buffer {
   const length = Buffer.byteLength(payload);
   const start = headerBytes(length);
-  const frame = Buffer.allocUnsafe(start + length);
-  writeHeader(frame, FINAL_TEXT, length);
-  frame.write(payload, start, length, "utf8");
-  return frame;
+  const bytes = Buffer.allocUnsafe(start + length);
+  writeHeader(bytes, FINAL_TEXT, length);
+  bytes.write(payload, start, length, "utf8");
+  return bytes;
 }
 
 /** A binary frame. The payload is copied. */
 export function binaryFrame(payload: Uint8Array): Buffer {
+  return frameOf(FINAL_BINARY, payload);
+}
+
+/** A frame with the given first byte. The payload is copied. */
+export function frameOf(first: number, payload: Uint8Array): Buffer {
   const start = headerBytes(payload.byteLength);
-  const frame = Buffer.allocUnsafe(start + payload.byteLength);
-  writeHeader(frame, FINAL_BINARY, payload.byteLength);
-  frame.set(payload, start);
-  return frame;
+  const bytes = Buffer.allocUnsafe(start + payload.byteLength);
+  writeHeader(bytes, first, payload.byteLength);
+  bytes.set(payload, start);
+  return bytes;
 }
 
 function headerBytes(length: number): number {

@@ -1,11 +1,14 @@
 import type { Socket } from "node:net";
-import type { RawData, WebSocket } from "ws";
+import type { RawData } from "ws";
 import type { Logger } from "../core/logger.ts";
 import type { Ports } from "../core/ports.ts";
 import type { Connection, ConnectionEvents, Framing } from "../session/connection.ts";
+import { DEFLATING_FRAMING } from "./deflate.ts";
 import { FrameScanner } from "./frame-scanner.ts";
 import { WEBSOCKET_FRAMING } from "./frames.ts";
-import { SocketProgress } from "./socket-progress.ts";
+import { Message } from "./message.ts";
+import type { ServedWebSocket, WebSocketEvents } from "./served-web-socket.ts";
+import { bytesTaken } from "./socket-progress.ts";
 
 /** Limits of one connection; the reasons stand at `Limits`. */
 export interface WebSocketLimits {
@@ -19,16 +22,25 @@ export interface WebSocketLimits {
   readonly tooLargeCode: number;
 }
 
+/** What all connections of a route share. */
+export interface WebSocketSurroundings {
+  readonly limits: WebSocketLimits;
+  readonly ports: Pick<Ports, "id" | "monotonicMs">;
+  readonly logger: Logger;
+  /** Called once for each connection, when it has closed. */
+  readonly closed: (connection: WebSocketConnection) => void;
+}
+
 /** What an upgraded connection is made of. */
 export interface WebSocketParts {
-  readonly ws: WebSocket;
+  readonly ws: ServedWebSocket;
   /** The socket that the upgrade handed over. */
   readonly socket: Socket;
   readonly remoteAddress: string;
   readonly origin: string | null;
-  readonly limits: WebSocketLimits;
-  readonly ports: Pick<Ports, "id" | "monotonicMs">;
-  readonly logger: Logger;
+  readonly surroundings: WebSocketSurroundings;
+  /** The peers agreed to compression, and `ws` does not know of it; see {@link DEFLATING_FRAMING}. */
+  readonly isDeflating: boolean;
 }
 
 /**
@@ -46,20 +58,24 @@ const DRAIN_BYTES = 65_536;
  * straight to the socket, in whole frames and never after a close frame: `ws` would build a frame per connection
  * where the hub has one for a whole group. The two writers can't mix, since each writes whole frames in one call.
  *
- * Two listeners stand around that of `ws` on the socket's `data`: one scans what `ws` is about to parse, one enforces
- * the limits of an unauthenticated peer on what is left of it, so that what came in order is told in order.
+ * One listener on the socket's `data` takes the place of that of `ws` and calls it: before it, what `ws` is about to
+ * parse is scanned; behind it, the limits of an unauthenticated peer are enforced on what is left, so that what came in
+ * order is told in order. All sockets share the listeners, and find their connection by a property: with functions of
+ * its own, and three listeners in a list, a connection would be larger by a quarter.
  */
-export class WebSocketConnection implements Connection {
-  readonly id: string;
+export class WebSocketConnection implements Connection, WebSocketEvents {
   readonly remoteAddress: string;
   readonly origin: string | null;
-  readonly framing: Framing = WEBSOCKET_FRAMING;
-  readonly #parts: WebSocketParts;
-  readonly #ws: WebSocket;
-  readonly #socket: Socket;
-  readonly #progress: SocketProgress;
-  readonly #scanner = new FrameScanner();
-  readonly #held: (string | Uint8Array)[] = [];
+  readonly framing: Framing;
+  readonly #surroundings: WebSocketSurroundings;
+  readonly #ws: ServedWebSocket;
+  readonly #socket: ServedSocket;
+  /** The listener of `ws`. */
+  readonly #parse: DataListener;
+  readonly #scanner: FrameScanner;
+  /** Messages that came while reading was paused; null while there are none. */
+  #held: Message[] | null = null;
+  #id: string | null = null;
   #events: ConnectionEvents | null = null;
   #isOpened = false;
   #isPaused = false;
@@ -69,37 +85,47 @@ export class WebSocketConnection implements Connection {
   /** Nothing is told any more but `closed`: either end has closed. */
   #isOver = false;
   #closeCode: number | null = null;
+  #takenBytes = 0;
   #receivedBytes = 0;
   #reads = 0;
   #messagesOfRead = 0;
   #controlFrames = 0;
   #controlWindowEndMs = 0;
 
-  constructor(parts: WebSocketParts) {
-    this.id = parts.ports.id();
-    this.remoteAddress = parts.remoteAddress;
-    this.origin = parts.origin;
-    this.#parts = parts;
-    this.#ws = parts.ws;
-    this.#socket = parts.socket;
-    this.#progress = new SocketProgress(parts.socket);
+  constructor({ ws, socket, remoteAddress, origin, surroundings, isDeflating }: WebSocketParts) {
+    this.framing = isDeflating ? DEFLATING_FRAMING : WEBSOCKET_FRAMING;
+    this.#scanner = new FrameScanner(isDeflating);
+    this.remoteAddress = remoteAddress;
+    this.origin = origin;
+    this.#surroundings = surroundings;
+    this.#ws = ws;
+    this.#parse = parserOf(socket);
+    this.#socket = Object.assign(socket, { [CONNECTION]: this });
+    ws.events = this;
   }
 
   /** Begins to tell what happens. Called once, before the socket's next event. */
   serve(events: ConnectionEvents): void {
     this.#events = events;
-    const { logger } = this.#parts;
-    this.#socket.prependListener("data", (chunk: Buffer) => this.#beforeRead(chunk));
-    this.#socket.on("data", () => this.#afterRead());
-    this.#socket.on("drain", () => this.#tell(() => events.drained()));
-    this.#ws.on("message", (data, isBinary) => this.#received(data, isBinary));
-    this.#ws.on("ping", () => this.#receivedControl());
-    this.#ws.on("pong", () => this.#receivedControl());
-    // The parser closes with the right code by itself, and a broken socket ends in `close`.
-    this.#ws.on("error", (error) =>
-      logger.debug("The WebSocket failed.", { connection: this.id, reason: error.message }),
-    );
-    this.#ws.on("close", (code) => this.#closed(code));
+    this.#socket.off("data", this.#parse);
+    /* oxlint-disable typescript/unbound-method -- They belong to the socket, which calls them as its own. */
+    this.#socket.on("data", WebSocketConnection.#onData);
+    this.#socket.on("drain", WebSocketConnection.#onDrain);
+    /* oxlint-enable typescript/unbound-method */
+  }
+
+  static readonly #onData = function (this: ServedSocket, chunk: Buffer): void {
+    this[CONNECTION].#read(chunk);
+  };
+
+  static readonly #onDrain = function (this: ServedSocket): void {
+    this[CONNECTION].#drained();
+  };
+
+  /** Drawn when it is first asked for: few ask. */
+  get id(): string {
+    this.#id ??= this.#surroundings.ports.id();
+    return this.#id;
   }
 
   get queuedBytes(): number {
@@ -109,7 +135,8 @@ export class WebSocketConnection implements Connection {
   }
 
   get takenBytes(): number {
-    return this.#progress.takenBytes;
+    this.#takenBytes = Math.max(this.#takenBytes, bytesTaken(this.#socket));
+    return this.#takenBytes;
   }
 
   write(frames: Uint8Array): void {
@@ -150,7 +177,7 @@ export class WebSocketConnection implements Connection {
 
   close(code: number, reason: string): void {
     this.#isOver = true;
-    this.#held.length = 0;
+    this.#held = null;
     if (this.#ws.readyState !== this.#ws.OPEN) return;
     this.#closeCode = isCloseCode(code) ? code : INTERNAL_ERROR;
     this.#ws.close(this.#closeCode, cutReason(reason));
@@ -160,7 +187,7 @@ export class WebSocketConnection implements Connection {
 
   terminate(): void {
     this.#isOver = true;
-    this.#held.length = 0;
+    this.#held = null;
     this.#ws.terminate();
   }
 
@@ -178,9 +205,19 @@ export class WebSocketConnection implements Connection {
     this.#isDrainExpected = true;
     this.#socket.write("", () => {
       this.#isDrainExpected = false;
-      if (this.#socket.writableLength === 0) this.#tell(() => this.#events?.drained());
+      if (this.#socket.writableLength === 0) this.#drained();
       else this.#expectDrain();
     });
+  }
+
+  #drained(): void {
+    this.#tell(() => this.#events?.drained());
+  }
+
+  #read(chunk: Buffer): void {
+    this.#beforeRead(chunk);
+    this.#parse.call(this.#socket, chunk);
+    this.#afterRead();
   }
 
   #beforeRead(chunk: Buffer): void {
@@ -188,7 +225,7 @@ export class WebSocketConnection implements Connection {
     this.#messagesOfRead = 0;
     this.#receivedBytes += chunk.byteLength;
     this.#reads += 1;
-    if (!this.#isOver) this.#scanner.scan(chunk);
+    this.#scanner.scan(chunk);
   }
 
   #afterRead(): void {
@@ -202,7 +239,7 @@ export class WebSocketConnection implements Connection {
   }
 
   #checkUnauthenticated(): void {
-    const { unauthenticatedBytes, tooLargeCode } = this.#parts.limits;
+    const { unauthenticatedBytes, tooLargeCode } = this.#surroundings.limits;
     if (this.#receivedBytes > unauthenticatedBytes) {
       this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
     } else if (this.#scanner.fragments > UNAUTHENTICATED_PIECES || this.#reads > UNAUTHENTICATED_PIECES) {
@@ -210,33 +247,49 @@ export class WebSocketConnection implements Connection {
     }
   }
 
-  #received(data: RawData, isBinary: boolean): void {
+  received(data: RawData, isBinary: boolean): void {
     this.#messagesOfRead += 1;
     if (this.#isOver || !Buffer.isBuffer(data)) return;
     if (this.#scanner.isBroken && this.#messagesOfRead > this.#scanner.messages) return;
-    const { unauthenticatedBytes, tooLargeCode } = this.#parts.limits;
+    const { unauthenticatedBytes, tooLargeCode } = this.#surroundings.limits;
     if (!this.#isOpened && !this.#isPaused && data.byteLength > unauthenticatedBytes) {
       return this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
     }
-    this.#held.push(isBinary ? compact(data) : data.toString("utf8"));
+    const isDeflated = this.#scanner.compressed?.has(this.#messagesOfRead - 1) === true;
+    const message = new Message(data, isBinary, isDeflated);
+    if (this.#held === null && !this.#isPaused && !this.#isTelling) return this.#tellMessage(message);
+    this.#held ??= [];
+    this.#held.push(message);
     this.#tellHeld();
   }
 
   #tellHeld(): void {
     // Telling can pause, resume and so come back here: the loop that runs goes on by itself.
     if (this.#isTelling) return;
-    this.#isTelling = true;
-    while (!this.#isPaused && !this.#isOver) {
-      const payload = this.#held.shift();
-      if (payload === undefined) break;
-      if (typeof payload === "string") this.#tell(() => this.#events?.text(payload));
-      else this.#tell(() => this.#events?.binary(payload));
+    while (this.#held !== null && !this.#isPaused && !this.#isOver) {
+      const message = this.#held.shift();
+      if (message === undefined) break;
+      this.#tellMessage(message);
     }
+    if (this.#held?.length === 0) this.#held = null;
+  }
+
+  #tellMessage(message: Message): void {
+    const { limits } = this.#surroundings;
+    // Only what is told is inflated: a read may bring thousands of messages, each a thousand times its size.
+    const payload = message.payload(this.#isOpened ? limits.messageBytes : limits.unauthenticatedBytes);
+    if (payload === "too_large") return this.close(limits.tooLargeCode, "Expected a smaller message, also inflated.");
+    if (payload === "invalid") return this.close(INVALID_PAYLOAD, "Expected UTF-8, or a compressed message.");
+    this.#isTelling = true;
+    this.#tell(() => {
+      if (typeof payload.content === "string") this.#events?.text(payload.content);
+      else this.#events?.binary(payload.content);
+    });
     this.#isTelling = false;
   }
 
-  #receivedControl(): void {
-    const now = this.#parts.ports.monotonicMs();
+  receivedControl(): void {
+    const now = this.#surroundings.ports.monotonicMs();
     if (now >= this.#controlWindowEndMs) {
       this.#controlWindowEndMs = now + 1_000;
       this.#controlFrames = 0;
@@ -248,13 +301,19 @@ export class WebSocketConnection implements Connection {
     }
   }
 
-  #closed(code: number): void {
+  failed(error: Error): void {
+    // The parser closes with the right code by itself, and a broken socket ends in `closedBy`.
+    this.#surroundings.logger.debug("The WebSocket failed.", { connection: this.id, reason: error.message });
+  }
+
+  closedBy(code: number): void {
     const events = this.#events;
     this.#events = null;
     this.#isOver = true;
-    this.#held.length = 0;
+    this.#held = null;
     // A peer answers our close with our own code; that is not a leave of its own.
     this.#tell(() => events?.closed(code, code === NORMAL_CLOSURE && this.#closeCode !== NORMAL_CLOSURE));
+    this.#surroundings.closed(this);
   }
 
   /** A fault behind the connection ends this connection, and nothing but it. */
@@ -263,14 +322,33 @@ export class WebSocketConnection implements Connection {
       event();
     } catch (error) {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#parts.logger.error("Serving a connection failed.", { connection: this.id, reason });
+      this.#surroundings.logger.error("Serving a connection failed.", { connection: this.id, reason });
       this.close(INTERNAL_ERROR, "The server failed; its log says how.");
     }
   }
 }
 
+const CONNECTION: unique symbol = Symbol("carillon.connection");
+
+/** A socket whose connection is found by the listeners that all sockets share. */
+interface ServedSocket extends Socket {
+  [CONNECTION]: WebSocketConnection;
+}
+
+/** The listener that `ws` has just put on a socket; whoever else listens came before. */
+function parserOf(socket: Socket): DataListener {
+  const parser = socket.listeners("data").at(-1);
+  if (parser === undefined)
+    throw new Error("Expected ws to listen on the socket; is it the version that is asked for?");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It listens on `data`.
+  return parser as DataListener;
+}
+
+type DataListener = (this: Socket, chunk: Buffer) => void;
+
 const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
+const INVALID_PAYLOAD = 1007;
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
 /** Most bytes of a close frame's reason (RFC 6455, section 5.5). */
@@ -290,9 +368,4 @@ function cutReason(reason: string): string {
   let end = REASON_BYTES_MAX;
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.toString("utf8", 0, end);
-}
-
-/** The bytes in memory of their own if they would keep alive much more than themselves: whoever stores them, stays small. */
-function compact(bytes: Buffer): Uint8Array {
-  return bytes.buffer.byteLength > 2 * bytes.byteLength ? Uint8Array.prototype.slice.call(bytes) : bytes;
 }

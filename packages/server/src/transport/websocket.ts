@@ -1,18 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { WebSocket, WebSocketServer, type ServerOptions } from "ws";
-import type { Logger } from "../core/logger.ts";
-import type { Ports } from "../core/ports.ts";
-import type { Connection, ConnectionEvents } from "../session/connection.ts";
-import { WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
+import { WebSocketServer, type Server, type ServerOptions } from "ws";
+import type { ConnectionEvents } from "../session/connection.ts";
+import { answerToOffers } from "./deflate.ts";
+import { ServedWebSocket } from "./served-web-socket.ts";
+import { WebSocketConnection, type WebSocketSurroundings } from "./websocket-connection.ts";
 
 /** Settings of a {@link WebSocketAcceptor}. */
-export interface WebSocketSettings {
-  readonly limits: WebSocketLimits;
+export interface WebSocketSettings extends WebSocketSurroundings {
+  /** Whether units are compressed for peers that offer it. */
+  readonly isDeflating: boolean;
   /** Subprotocols served, the preferred first; null: the first one that the peer offers, if it offers any. */
   readonly protocols: readonly string[] | null;
-  readonly ports: Pick<Ports, "id" | "monotonicMs">;
-  readonly logger: Logger;
 }
 
 /** An upgrade request that has passed the checks. */
@@ -29,18 +28,22 @@ export interface CheckedUpgrade {
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** `closeTimeout` is an option of ws 8.23 that its types do not have yet. */
-interface Options extends ServerOptions {
+interface Options extends ServerOptions<typeof ServedWebSocket> {
   readonly closeTimeout: number;
   readonly maxPendingAutoPongs: number;
 }
 
 /**
- * Turns checked upgrades into connections. Compression is off: a shared frame can't be compressed per connection, and
- * a bomb can't be sent to who does not inflate.
+ * Turns checked upgrades into connections. The compression of `ws` is off: it compresses for each connection, with some
+ * hundred kilobytes of memory each. What there is of it is ours, see deflate.ts, and `ws` does not know of it.
  */
 export class WebSocketAcceptor {
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof ServedWebSocket>;
   readonly #settings: WebSocketSettings;
+  /** The server for connections that agreed to compression. */
+  readonly #deflating: Server<typeof ServedWebSocket>;
+  /** What the handshake under way says about extensions. */
+  #extensions: string | null = null;
 
   constructor(settings: WebSocketSettings) {
     const { limits, protocols } = settings;
@@ -55,47 +58,42 @@ export class WebSocketAcceptor {
       maxBufferedChunks: Math.max(1_024, Math.ceil(limits.messageBytes / 64)),
       maxPendingAutoPongs: 60,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      WebSocket: socketClass(limits.tooLargeCode),
+      WebSocket: ServedWebSocket,
       handleProtocols: (offered) => (protocols ?? [...offered]).find((name) => offered.has(name)) ?? false,
     };
     this.#server = new WebSocketServer(options);
+    // What is compressed is not UTF-8 yet when the parser sees it.
+    this.#deflating = new WebSocketServer({ ...options, skipUTF8Validation: true });
+    this.#deflating.on("headers", (headers) => {
+      if (this.#extensions !== null) headers.push(`Sec-WebSocket-Extensions: ${this.#extensions}`);
+    });
     this.#settings = settings;
   }
 
   /**
-   * Completes the handshake and hands the connection over. `closed` is called once: after the connection has closed,
-   * or at once when the peer had gone before.
+   * Completes the handshake and hands the connection over; false when the peer had gone before, and nothing was handed
+   * over.
    */
-  upgrade(upgrade: CheckedUpgrade, accept: (connection: Connection) => ConnectionEvents, closed: () => void): void {
-    const { request, socket, head } = upgrade;
+  upgrade(upgrade: CheckedUpgrade, accept: (connection: WebSocketConnection) => ConnectionEvents): boolean {
+    const { request, socket, head, remoteAddress, origin } = upgrade;
     let isUpgraded = false;
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
+    this.#extensions = this.#settings.isDeflating ? answerToOffers(request.headers["sec-websocket-extensions"]) : null;
+    const isDeflating = this.#extensions !== null;
+    const server = isDeflating ? this.#deflating : this.#server;
+    server.handleUpgrade(request, socket, head, (ws) => {
       isUpgraded = true;
-      ws.on("close", closed);
-      const { limits, ports, logger } = this.#settings;
-      const { remoteAddress, origin } = upgrade;
-      const connection = new WebSocketConnection({ ws, socket, remoteAddress, origin, limits, ports, logger });
+      ws.tooLargeCode = this.#settings.limits.tooLargeCode;
+      const surroundings = this.#settings;
+      const connection = new WebSocketConnection({ ws, socket, remoteAddress, origin, surroundings, isDeflating });
       try {
         connection.serve(accept(connection));
       } catch (error) {
-        // Without a listener, an error of the socket would end the process.
-        ws.on("error", () => {});
-        logger.error("Accepting a connection failed.", {
+        this.#settings.logger.error("Accepting a connection failed.", {
           reason: error instanceof Error ? error.stack : String(error),
         });
         connection.terminate();
       }
     });
-    if (!isUpgraded) closed();
+    return isUpgraded;
   }
-}
-
-/** `ws` closes with 1009 what is too large; a protocol with its own code for that says it instead. */
-function socketClass(tooLargeCode: number): typeof WebSocket {
-  return class extends WebSocket {
-    override close(code?: number, reason?: string | Buffer): void {
-      // With a reason it is the echo of the peer's own close frame.
-      super.close(code === 1009 && reason === undefined ? tooLargeCode : code, reason);
-    }
-  };
 }

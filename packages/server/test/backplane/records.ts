@@ -13,7 +13,7 @@ export function publication(id: string, fields: Partial<PublicationRecord> = {})
 
 /** An amendment of a publication. */
 export function amendment(id: string, amend: string, data: Payload, at: number): AmendRecord {
-  return { kind: "amend", id, amend, at, data, publisher: null, expires: 0 };
+  return { kind: "amend", id, amend, at, data, publisher: null, expires: 0, version: 1 };
 }
 
 /** A world in which the next life of a channel has the epoch of a position: that of a store restored from a copy. */

@@ -1,5 +1,6 @@
 import { CarillonError } from "@carillon/protocol";
 import { expect, test } from "vitest";
+import { memory, SILENT_LOGGER, type Backplane } from "../../src/index.ts";
 import { startServer } from "../support.ts";
 
 const CHAT = "chat:lobby";
@@ -129,4 +130,33 @@ test("a contract with calls needs a handler for each", async () => {
   const v = await import("valibot");
   // @ts-expect-error Calls are required to have handlers.
   expect(() => createCarillon({ contract, user: v.object({ id: v.string() }), calls: {} })).toThrow(/room\.create/);
+});
+
+test("what the application asks for before the backplane is open waits for it, in order", async () => {
+  let open = (): void => {};
+  const inner = memory();
+  const slow: Backplane = {
+    name: "slow",
+    open: (context, done) => {
+      open = () => inner.open(context, done);
+    },
+  };
+  await using server = await startServer({ backplane: slow });
+  const { carillon } = server;
+  const published = Promise.all([carillon.publish(CHAT, { text: "one" }), carillon.publish(CHAT, { text: "two" })]);
+  const page = carillon.history(CHAT);
+  open();
+  await published;
+  await expect(page).resolves.toMatchObject({ publications: [{ data: { text: "one" } }, { data: { text: "two" } }] });
+});
+
+test("what the application asks for is refused with the reason if the backplane can't be opened, which is logged once at most", async () => {
+  const problem = new Error("The folder is in use.");
+  const logged: unknown[] = [];
+  const logger = { ...SILENT_LOGGER, error: (...what: unknown[]) => void logged.push(what) };
+  const broken: Backplane = { name: "broken", open: (_context, done) => done(problem) };
+  await using server = await startServer({ backplane: broken, logger });
+  await expect(server.carillon.publish(CHAT, { text: "one" })).rejects.toBe(problem);
+  await expect(server.carillon.ready()).rejects.toBe(problem);
+  expect(logged.length).toBeLessThanOrEqual(1);
 });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Answer, ChannelStore, Page, Snapshot } from "../../src/backplane/channel-store.ts";
+import { NO_FAULTS } from "../../src/core/faults.ts";
 import { Metrics } from "../../src/core/metrics.ts";
 import { PageCache, type PageUnit } from "../../src/hub/page-cache.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
@@ -27,8 +28,10 @@ beforeEach(() => {
   pages = new PageCache({
     ports: new VirtualWorld(),
     metrics: new Metrics(),
+    faults: NO_FAULTS,
     bounds: { items: 3, bytes: 10 },
     store: () => store as ChannelStore,
+    present: { read: (_channel, records, done) => done({ ok: true, value: records }) },
   });
 });
 

@@ -30,7 +30,11 @@ describe("The heartbeat wheel", () => {
     const world = new VirtualWorld();
     const wheel = new HeartbeatWheel(world, INTERVAL_MS);
     expect(world.timers).toBe(0);
-    const removals = [1, 2, 3].map(() => wheel.add({ beat: () => {} }));
+    const beatings = [1, 2, 3].map(() => ({ beat: () => {} }));
+    const removals = beatings.map((beating) => {
+      const spoke = wheel.add(beating);
+      return () => wheel.remove(beating, spoke);
+    });
     expect(world.timers).toBe(1);
     for (const remove of removals) remove();
     for (const remove of removals) remove();
@@ -48,7 +52,11 @@ describe("The heartbeat wheel", () => {
       beats++;
       for (const remove of removals) remove();
     };
-    for (let count = 0; count < 10; count++) removals.push(wheel.add({ beat }));
+    for (let count = 0; count < 10; count++) {
+      const beating = { beat };
+      const spoke = wheel.add(beating);
+      removals.push(() => wheel.remove(beating, spoke));
+    }
     world.advance(2 * INTERVAL_MS);
     expect(beats).toBe(1);
     expect(world.timers).toBe(0);

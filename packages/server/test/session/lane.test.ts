@@ -6,7 +6,7 @@ const NO_BEATS = { sent: 1, answered: 0 };
 
 describe("A lane", () => {
   it("runs tasks one after the other, each when the one before is done", () => {
-    const lane = new Lane(NO_BEATS);
+    const lane = new Lane("chat:lobby", NO_BEATS);
     const ran: string[] = [];
     const releases: (() => void)[] = [];
     for (const name of ["a", "b", "c"]) {
@@ -27,7 +27,7 @@ describe("A lane", () => {
   });
 
   it("holds others back for a publish that failed, until it is sent again", () => {
-    const lane = new Lane(NO_BEATS);
+    const lane = new Lane("chat:lobby", NO_BEATS);
     lane.hold("p");
     expect(lane.isIdle).toBe(false);
     expect(lane.isHeldFor("q", 1_000_000)).toBe(true);
@@ -38,7 +38,7 @@ describe("A lane", () => {
 
   it("ends the hold for a sender who has read of the failure and goes on with others for ten seconds", () => {
     const beats = { sent: 3, answered: 3 };
-    const lane = new Lane(beats);
+    const lane = new Lane("chat:lobby", beats);
     lane.hold("p");
     beats.sent = 4;
     expect(lane.isHeldFor("q", 60_000)).toBe(true);
@@ -49,7 +49,7 @@ describe("A lane", () => {
   });
 
   it("holds others back for the first that failed, not for those that were refused for its sake", () => {
-    const lane = new Lane(NO_BEATS);
+    const lane = new Lane("chat:lobby", NO_BEATS);
     lane.hold("p");
     lane.hold("q");
     expect(lane.isHeldFor("q", 0)).toBe(true);

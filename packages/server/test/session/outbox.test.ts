@@ -17,7 +17,7 @@ function connect(bufferBytes = 0): MemoryConnection {
 }
 
 function outboxOf(connection: MemoryConnection): Outbox {
-  return new Outbox(connection, { dirty: (outbox) => void dirty.push(outbox) }, BYTES_MAX, () => rooms++);
+  return new Outbox(connection, { dirty: (outbox) => void dirty.push(outbox) }, BYTES_MAX, { drained: () => rooms++ });
 }
 
 function frame(connection: MemoryConnection, text: string): Uint8Array {

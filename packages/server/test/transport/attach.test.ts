@@ -99,7 +99,7 @@ describe("attached to a server that others use as well", () => {
     const http = createServer();
     let released = 0;
     const accept = vi.fn<() => ConnectionEvents>();
-    const route = { ...ROUTE, reserve: () => () => void (released += 1), accept };
+    const route = { ...ROUTE, release: () => void (released += 1), accept };
     attachUpgrades(http, { routes: new Map([["/realtime", route]]), ports: systemPorts(), logger: SILENT_LOGGER });
     http.prependListener("upgrade", (_incoming, socket) => socket.destroy());
     http.listen(0, "127.0.0.1");
@@ -118,5 +118,6 @@ const ROUTE = {
   limits: { messageBytes: 65_536, fragmentsPerMessage: 1_024, unauthenticatedBytes: 16_384, tooLargeCode: 1009 },
   allowsOrigin: () => true,
   isDraining: () => false,
-  reserve: () => () => {},
+  reserve: () => true,
+  release: () => {},
 };

@@ -69,9 +69,10 @@ export class TestServer {
       isDraining: () => false,
       reserve: () => {
         this.reserved += 1;
-        return () => {
-          this.reserved -= 1;
-        };
+        return true;
+      },
+      release: () => {
+        this.reserved -= 1;
       },
       accept: (connection, info) => {
         const served = new Served(connection, info);

@@ -204,14 +204,15 @@ describe("an upgrade", () => {
 
   it("is refused with Retry-After when there is no room, and accepted again when there is", async () => {
     let room = 1;
-    const reserve = (): (() => void) | null => {
-      if (room === 0) return null;
+    const reserve = (): boolean => {
+      if (room === 0) return false;
       room -= 1;
-      return () => {
-        room += 1;
-      };
+      return true;
     };
-    await using server = await TestServer.start({ route: { reserve } });
+    const release = (): void => {
+      room += 1;
+    };
+    await using server = await TestServer.start({ route: { reserve, release } });
     const first = await RawPeer.upgraded(server.port);
     const second = await RawPeer.connect(server.port);
     second.send(upgradeRequest());

@@ -8,7 +8,7 @@ export const refresh: Command<{ readonly ticket: string }> = {
   run(context, { ticket }, answer) {
     const { remoteAddress, origin } = context.connection;
     const credential = { ticket, resume: null, remoteAddress, origin };
-    context.host.admission.refresh(context.receipt(), credential, (result) => {
+    context.host.admission.refresh(context.receipt, credential, (result) => {
       if (result instanceof CarillonError) return answer.failWith(result);
       context.refreshed(result);
       answer.ok(result.lifetimeMs === null ? {} : { lifetimeMs: result.lifetimeMs });

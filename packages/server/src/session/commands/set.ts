@@ -37,7 +37,7 @@ export const set: Command<SetInput> = {
       (target, grant, release) => {
         host.hooks.validate(target, value, (data) => {
           // An entry that is set after its session has ended would have nobody to end it.
-          if (!context.isOpen()) return release();
+          if (!context.isOpen) return release();
           if (data instanceof CarillonError) answer.failWith(data);
           else {
             const { options } = target;

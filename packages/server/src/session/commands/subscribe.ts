@@ -60,7 +60,7 @@ function attach(
   const { host } = context;
   host.hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
     if (!attached.ok) answer.failure(attached);
-    else if (!context.isOpen()) host.hub.detach(target.name);
+    else if (!context.isOpen) host.hub.detach(target.name);
     else {
       const begin = (pos: Position | null, isLive: boolean): void => {
         const subscription = context.createSubscription(target);
@@ -89,8 +89,8 @@ function rewind(
   release: () => void,
 ): void {
   const { host } = context;
-  host.history(target, null, Math.min(count, host.limits.pageItems), (page) => {
-    if (page.ok && context.isOpen()) begin(page.value.prev, page.value.prev === page.value.pos);
+  host.rewind(target, Math.min(count, host.limits.pageItems), (page) => {
+    if (page.ok && context.isOpen) begin(page.value.prev, page.value.prev === page.value.pos);
     else {
       host.hub.detach(target.name);
       if (!page.ok) answer.failure(page);

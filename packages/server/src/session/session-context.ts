@@ -1,0 +1,131 @@
+import { presenceParent, type CarillonError, type Push } from "@carillon/protocol";
+import { SmallMap } from "../core/small-map.ts";
+import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
+import type { ResolvedGrant } from "../policy/grant.ts";
+import type { Target } from "../policy/target.ts";
+import type { CommandContext } from "./command.ts";
+import type { Connection } from "./connection.ts";
+import { GrantCache } from "./grant-cache.ts";
+import type { Identity, SessionHost } from "./host.ts";
+import { Lane, type Beats } from "./lane.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What a context needs of its session. */
+export interface ContextOwner {
+  readonly id: string;
+  readonly host: SessionHost;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  readonly beats: Beats;
+  readonly subscriptions: SmallMap<Subscription>;
+  readonly isOpen: boolean;
+  createSubscription(target: Target): Subscription;
+  refreshed(refreshed: Refreshed): void;
+  push(message: Push): void;
+}
+
+/** Lanes kept before idle ones are forgotten. */
+const LANES_MAX = 64;
+
+/**
+ * What a session has once it is open: who speaks, what was granted, which commands run. It exists for as long as the
+ * connection, so what most sessions never need is made when it is needed.
+ */
+export class SessionContext implements CommandContext {
+  identity: Identity;
+  receipt: AdmissionReceipt;
+  readonly #owner: ContextOwner;
+  #grants: GrantCache | null = null;
+  /** The lane that was used last; most sessions never have two at a time. */
+  #lane: Lane | null = null;
+  #otherLanes: Map<string, Lane> | null = null;
+  /** Channels where the instance may own entries. */
+  #held: SmallMap<Target> | null = null;
+
+  constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
+    this.#owner = owner;
+    this.identity = identity;
+    this.receipt = receipt;
+  }
+
+  get id(): string {
+    return this.#owner.id;
+  }
+
+  get host(): SessionHost {
+    return this.#owner.host;
+  }
+
+  get connection(): Connection {
+    return this.#owner.connection;
+  }
+
+  get outbox(): Outbox {
+    return this.#owner.outbox;
+  }
+
+  get subscriptions(): SmallMap<Subscription> {
+    return this.#owner.subscriptions;
+  }
+
+  get isOpen(): boolean {
+    return this.#owner.isOpen;
+  }
+
+  /** Channels where the instance may own entries. */
+  get held(): readonly Target[] {
+    return this.#held === null ? [] : this.#held.values();
+  }
+
+  lane(channel: string): Lane {
+    if (this.#lane?.channel === channel) return this.#lane;
+    const other = this.#otherLanes?.get(channel);
+    if (other !== undefined) return other;
+    const lane = new Lane(channel, this.#owner.beats);
+    if (this.#lane !== null && !this.#lane.isIdle) this.#keepLane(this.#lane);
+    this.#lane = lane;
+    return lane;
+  }
+
+  grant(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void {
+    const { hooks, limits } = this.host;
+    this.#grants ??= new GrantCache(this.identity, hooks, limits.grantsPerSession);
+    this.#grants.get(target, done);
+  }
+
+  /** The permission in a channel has changed: the application is asked again. */
+  forgetGrant(channel: string): void {
+    this.#grants?.forget(presenceParent(channel) ?? channel);
+  }
+
+  createSubscription(target: Target): Subscription {
+    return this.#owner.createSubscription(target);
+  }
+
+  holdEntries(target: Target): void {
+    this.#held ??= new SmallMap();
+    this.#held.set(target.name, target);
+  }
+
+  /** Takes what a refresh brought. Grants are asked for again, since they may depend on claims that have changed. */
+  refreshed(refreshed: Refreshed): void {
+    const { user, receipt } = refreshed;
+    this.identity = { ...this.identity, user };
+    this.receipt = receipt;
+    this.#grants = null;
+    this.#owner.refreshed(refreshed);
+  }
+
+  push(message: Push): void {
+    this.#owner.push(message);
+  }
+
+  #keepLane(lane: Lane): void {
+    this.#otherLanes ??= new Map();
+    if (this.#otherLanes.size >= LANES_MAX) {
+      for (const [name, { isIdle }] of this.#otherLanes) if (isIdle) this.#otherLanes.delete(name);
+    }
+    this.#otherLanes.set(lane.channel, lane);
+  }
+}
