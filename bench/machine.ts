@@ -1,15 +1,32 @@
 import { readFileSync } from "node:fs";
-import { cpus, release, type } from "node:os";
+import { cpus, release, totalmem, type } from "node:os";
 
 /** What a number was measured on, as a line. */
 export function machine(): string {
   const [cpu] = cpus();
-  const versions = `Node ${process.versions.node}, ws ${versionOfWs()}`;
-  return `${cpu?.model.trim() ?? "unknown processor"}, ${cpus().length} logical processors, ${type()} ${release()}, ${versions}`;
+  const gigabytes = Math.round(totalmem() / 2 ** 30);
+  const versions = `Node ${process.versions.node}, ws ${machineVersions().ws}`;
+  return `${cpu?.model.trim() ?? "unknown processor"}, ${cpus().length} logical processors, ${gigabytes} GB, ${type()} ${release()}, ${versions}`;
 }
 
-function versionOfWs(): string {
-  // The package exports its manifest to nobody, so it is read where its code was found.
-  const manifest: unknown = JSON.parse(readFileSync(new URL("package.json", import.meta.resolve("ws")), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "?";
+/** Versions of what is measured from this repository's own modules. */
+export function machineVersions(): { readonly ws: string; readonly carillon: string; readonly socketIo: string } {
+  return {
+    ws: versionOf(import.meta.resolve("ws")),
+    carillon: versionOf(import.meta.resolve("@carillon/server")),
+    socketIo: versionOf(import.meta.resolve("socket.io")),
+  };
+}
+
+/** Packages export their manifest to nobody, so it is looked for upward from where their code was found. */
+function versionOf(entry: string): string {
+  for (let at = new URL(".", entry); at.pathname !== "/"; at = new URL("..", at)) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(new URL("package.json", at), "utf8"));
+      if (typeof manifest === "object" && manifest !== null && "version" in manifest) return String(manifest.version);
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return "?";
 }

@@ -1,67 +1,110 @@
 /**
- * `npm run bench [-- --quick] [-- --json]`: what a delivery costs the server, as a share of what it costs `ws` in the
- * same run. Ends with 1 when a delivery is missing or a bar is missed.
+ * `npm run bench [-- <scenario…>] [--quick] [--rounds <count>] [--peers <names>] [--json] [--write-docs]
+ * [--against <revision>]`: measures Carillon and its peers in turns. Ends with 1 when a bar is missed, or a delivery of
+ * Carillon's; with 2 when it can't measure.
  */
-import { spawnSync } from "node:child_process";
-import { parseArgs } from "node:util";
-import { isWithinBar } from "./bars.ts";
-import { measureFanOut, type FanOutLoad } from "./fan-out.ts";
+import { compareRevisions } from "./against/compare.ts";
+import { raiseFileLimit } from "./harness/file-limit.ts";
+import { nativeLoad } from "./harness/native.ts";
+import { pinnedCpus } from "./harness/pinning.ts";
 import { machine } from "./machine.ts";
-import { MESSAGE_BYTES, type ServerKind } from "./messages.ts";
-import { table } from "./table.ts";
+import { optionsOf, type Options } from "./options.ts";
+import { FoundPeers } from "./peers/found.ts";
+import { writePage } from "./report/page.ts";
+import { resultTable } from "./report/table.ts";
+import { verdictText } from "./report/verdicts.ts";
+import { figureOf } from "./scenarios/figures.ts";
+import { SCENARIOS } from "./scenarios/index.ts";
+import type { Result, Scenario } from "./scenarios/scenario.ts";
 
-const { values } = parseArgs({
-  options: {
-    /** Fewer messages and rounds: to see that it works, not to measure. */
-    quick: { type: "boolean", default: false },
-    /** Prints the results as JSON and nothing else. */
-    json: { type: "boolean", default: false },
-  },
-});
-
-const KINDS: readonly ServerKind[] = ["ws", "carillon.1", "raw"];
-const SUBSCRIBERS = 1_000;
-const rounds = values.quick ? 2 : 7;
-const share = values.quick ? 0.25 : 1;
-/** Each measurement takes a server a second or more of processor time, which is what makes it one. */
-const LOADS: readonly FanOutLoad[] = [
-  { inFlight: 64, messages: (kind) => Math.round((kind === "ws" ? 192 : 6_400) * share) },
-  { inFlight: 1, messages: () => Math.round(200 * share) },
-];
-
-/** Servers on one processor and the load on another, where the system lets us say so and has two. */
-function pinned(): readonly [server: number, load: number] | null {
-  const canPin = [0, 1].every((cpu) => spawnSync("taskset", ["--cpu-list", String(cpu), "true"]).status === 0);
-  return canPin ? [0, 1] : null;
+interface Measured {
+  readonly scenario: Scenario;
+  readonly result: Result;
 }
 
-const pins = pinned();
-const about = machine();
-const log = (text: string): void => {
-  if (!values.json) console.log(text);
-};
-log(
-  `${SUBSCRIBERS.toLocaleString("en")} subscribers of one channel, ${MESSAGE_BYTES} bytes, ${rounds} rounds in turns; ` +
-    (pins === null ? "no process is pinned" : `servers on processor ${pins[0]}, load on ${pins[1]}`),
-);
-log(`${about}\n`);
-const { results, problems } = await measureFanOut({
-  kinds: KINDS,
-  subscribers: SUBSCRIBERS,
-  rounds,
-  loads: LOADS,
-  cpus: pins,
-  nodeArgs: ["--import", "tsx"],
-});
-const missed = results.filter((result) => !isWithinBar(result));
-if (values.json) {
-  console.log(JSON.stringify({ machine: about, rounds, subscribers: SUBSCRIBERS, results, problems }, null, 2));
+async function main(options: Options): Promise<number> {
+  const load = nativeLoad();
+  if ("missing" in load) {
+    console.error(`There is no load generator: ${load.missing}.`);
+    return 2;
+  }
+  const log = (text: string): void => {
+    if (!options.isJson) console.log(text);
+  };
+  const limit = raiseFileLimit();
+  if (limit !== null) console.error(limit);
+  const cpus = pinnedCpus();
+  const bench = { cpus, program: load.program };
+  log(machine());
+  if (options.against !== null) return compareRevisions({ ...options, bench, against: options.against, log });
+
+  const setting =
+    cpus.server === null
+      ? "No process was pinned."
+      : `Servers on processor ${cpus.server}, load on ${String(cpus.load)}.`;
+  log(setting);
+  const found = new FoundPeers();
+  const measured: Measured[] = [];
+  const startMs = performance.now();
+  for (const scenario of options.scenarios ?? SCENARIOS) {
+    log(`\n${scenario.number}. ${scenario.title} (${scenario.name})`);
+    const scenarioMs = performance.now();
+    const peers = await found.named(options.only ?? scenario.peers);
+    const rows = await scenario.measure({ bench, peers, isQuick: options.isQuick, rounds: options.rounds, log });
+    const result = { scenario: scenario.name, rows, verdicts: scenario.judge(rows) };
+    measured.push({ scenario, result });
+    log(terminalText(scenario, result));
+    log(`${seconds(scenarioMs)} s`);
+  }
+  log(`\n${seconds(startMs)} s in all. ${fastestOf(measured)}`);
+  if (options.isJson) {
+    const versions = Object.fromEntries(found.here.map(({ peer, version }) => [peer.name, version]));
+    console.log(
+      JSON.stringify({ machine: machine(), setting, versions, results: measured.map(({ result }) => result) }, null, 2),
+    );
+  }
+  if (options.writesDocs) {
+    writePage({
+      machine: machine(),
+      setting,
+      command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+      minutes: (performance.now() - startMs) / 60_000,
+      measured,
+      peers: found.here,
+      missing: found.missing,
+      fastest: fastestOf(measured),
+    });
+  }
+  return measured.some(({ result }) => result.verdicts.some(({ isMet }) => isMet === false)) ? 1 : 0;
 }
-if (results.length > 0) {
-  const deliveries = results.reduce((sum, result) => sum + result.deliveries, 0).toLocaleString("en");
-  log(table(results));
-  log(`\n${deliveries} deliveries counted. CPU: of the server, user and system, all threads; median (min–max).`);
+
+function terminalText(scenario: Scenario, { rows, verdicts }: Result): string {
+  const troubles = rows.flatMap(({ peer, failure, behind }) => {
+    if (failure !== undefined) return [`${peer} FAILED: ${failure}`];
+    return behind === undefined ? [] : [`${peer} fell behind: ${behind}`];
+  });
+  const bars = verdicts.map((verdict) => `${verdictText(verdict)}: ${verdict.bar}: ${verdict.figure}`);
+  return [resultTable(scenario, rows), ...troubles, ...bars].join("\n");
 }
-for (const problem of problems) console.error(`FAILED: ${problem}`);
-for (const { kind, inFlight } of missed) console.error(`MISSED: ${kind} with ${inFlight} in flight is over its bar.`);
-if (problems.length + missed.length > 0) process.exitCode = 1;
+
+/** What the load generator is known to manage: the most that it counted in this run. */
+function fastestOf(measured: readonly Measured[]): string {
+  const counted = measured.flatMap(({ scenario, result }) =>
+    result.rows.map((row) => ({ scenario, row, perSecond: figureOf(row, "perSecond")?.max ?? 0 })),
+  );
+  const [fastest] = counted.sort((one, other) => other.perSecond - one.perSecond);
+  if (fastest === undefined || fastest.perSecond === 0) return "";
+  const count = Math.round(fastest.perSecond).toLocaleString("en");
+  return `The most that the load generator counted in a second was ${count} deliveries (${fastest.row.peer}, scenario ${fastest.scenario.number}).`;
+}
+
+function seconds(sinceMs: number): string {
+  return ((performance.now() - sinceMs) / 1_000).toFixed(0);
+}
+
+try {
+  process.exitCode = await main(optionsOf(process.argv.slice(2)));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

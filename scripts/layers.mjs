@@ -108,10 +108,18 @@ const LAYERS = [
     path: "packages/lmdb/src",
     packages: [PROTOCOL, "@carillon/server", "lmdb", "node:"],
   },
+  {
+    path: "packages/redis/src",
+    packages: [PROTOCOL, "@carillon/server", "ioredis", "node:"],
+  },
+  {
+    path: "packages/nats/src",
+    packages: [PROTOCOL, "@carillon/server", "@nats-io/transport-node", "node:"],
+  },
 
   {
     path: "packages/carillon/src",
-    packages: [PROTOCOL, "@carillon/server", "@carillon/client", "valibot", "node:"],
+    packages: [PROTOCOL, "@carillon/server", "@carillon/lmdb", "@carillon/client", "valibot", "node:"],
   },
 ];
 

@@ -22,12 +22,24 @@ const PACKAGES = [
     isPresent: () => findChromium() !== undefined,
   },
   {
+    name: "nats-server",
+    elsewhere: "nats-server 2.9 or newer",
+    without: "the suites of the NATS backplane are skipped",
+    isPresent: () => capture("nats-server", ["--version"]).isOk,
+  },
+  {
     name: "fonts-noto-color-emoji",
     elsewhere: "a font with colour emoji, such as Noto Color Emoji",
     without: "emoji are boxes in screenshots; no suite is skipped",
     // Other systems bring a font of their own.
     isPresent: () =>
       process.platform !== "linux" || capture("fc-list", [":lang=und-zsye", "family"]).stdout.trim() !== "",
+  },
+  {
+    name: "redis-server",
+    elsewhere: "Redis 7 or newer (redis-server and redis-cli in the path)",
+    without: "the suites of the Redis backplane are skipped",
+    isPresent: () => capture("redis-server", ["--version"]).isOk,
   },
 ];
 
@@ -40,12 +52,15 @@ function isDebian() {
   }
 }
 
+/** Tests start the servers that they need themselves, so none is started as a service: run level 1 has none. */
+const APT_ENVIRONMENT = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+
 /**
  * @param {readonly string[]} args
  * @returns {boolean} whether apt-get did it; its long report is shown only if it did not
  */
 function aptGet(args) {
-  const { isOk, output } = capture("apt-get", [...args, "-qq"], { env: { DEBIAN_FRONTEND: "noninteractive" } });
+  const { isOk, output } = capture("apt-get", [...args, "-qq"], { env: APT_ENVIRONMENT });
   if (!isOk) console.log(output.trimEnd());
   return isOk;
 }

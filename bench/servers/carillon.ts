@@ -1,47 +1,29 @@
-import { defineContract, log } from "@carillon/protocol";
-import { createCarillon, type Metrics } from "@carillon/server";
-import type { Server } from "node:http";
+/** Carillon as an application has it: `carillon.ts <port> <options>`. */
+import { lmdb } from "@carillon/lmdb";
+import { call, defineContract, log } from "@carillon/protocol";
+import { createCarillon } from "@carillon/server";
+import { createServer } from "node:http";
 import * as v from "valibot";
+import { answerCollect, answerTickets, listen, serverOptions } from "./options.ts";
 
-/** The publisher is faster than any client should be; everything else is as it comes. */
-const LIMITS = { commandsPerSecond: 1_000_000, commandsBurst: 1_000_000, connectionsPerUser: 10_000 };
-
-/** Our own protocol: a typed contract, validated data, history. Tickets at `GET /ticket`. */
-export function serveCarillon(http: Server): Metrics {
-  const carillon = createCarillon({
-    contract: defineContract({
-      channels: {
-        "bench:{room}": log({
-          data: v.object({ text: v.pipe(v.string(), v.maxLength(200)) }),
-          history: { size: 1_000 },
-        }),
-      },
-    }),
-    user: v.object({ id: v.string() }),
-    authorize: { "bench:{room}": () => ({ subscribe: true, publish: true }) },
-    limits: LIMITS,
-  });
-  http.on("request", (_request, response) => {
-    void carillon.tickets.issue({ user: { id: "load" } }).then((ticket) => response.end(ticket));
-  });
-  carillon.attach(http);
-  return carillon.metrics;
-}
-
-/** The raw gateway: plain WebSockets on a channel of bytes, with the same history. */
-export function serveRaw(http: Server): Metrics {
-  const channel = "bench:all";
-  const carillon = createCarillon({
-    contract: defineContract({
-      channels: { [channel]: log({ data: v.instance(Uint8Array), history: { size: 1_000 } }) },
-    }),
-    user: v.object({ id: v.string() }),
-    raw: {
-      "/subscribe": { channel, format: "bytes", subscribe: true },
-      "/publish": { channel, format: "bytes", publish: true },
-    },
-    limits: LIMITS,
-  });
-  carillon.attach(http);
-  return carillon.metrics;
-}
+const { port, options } = serverOptions();
+const durablePath = options["durablePath"];
+const text = v.object({ text: v.pipe(v.string(), v.maxLength(4_096)) });
+const http = createServer();
+const carillon = createCarillon({
+  contract: defineContract({
+    channels: { "bench:{room}": log({ data: text, history: { size: 1_000 } }) },
+    calls: { echo: call({ input: text, output: text }) },
+  }),
+  user: v.object({ id: v.string() }),
+  authorize: { "bench:{room}": () => ({ subscribe: true, publish: true }) },
+  calls: { echo: ({ input }) => input },
+  // One publisher stands for many, and is faster than any client should be; it comes on top of 15,000 subscribers.
+  limits: { commandsPerSecond: 1_000_000, commandsBurst: 1_000_000, connections: 20_000 },
+  ...(typeof durablePath === "string" ? { backplane: lmdb({ path: durablePath }) } : {}),
+});
+answerTickets(http, (index) => carillon.tickets.issue({ user: { id: `user${index}` } }));
+answerCollect(http);
+carillon.attach(http);
+await carillon.ready();
+listen(http, port);

@@ -1,0 +1,21 @@
+import { BUN } from "./bun.ts";
+import { CARILLON } from "./carillon.ts";
+import { CARILLON_RAW } from "./carillon-raw.ts";
+import { NATS } from "./nats.ts";
+import { NCHAN } from "./nchan.ts";
+import type { Peer } from "./peer.ts";
+import { SOCKET_IO, SOCKET_IO_RECOVERING } from "./socket-io.ts";
+import { FAULTY, WS } from "./ws.ts";
+
+/** Everything that can be measured, the deliberately broken included. */
+export const PEERS: readonly Peer[] = [
+  CARILLON,
+  CARILLON_RAW,
+  BUN,
+  NATS,
+  NCHAN,
+  WS,
+  SOCKET_IO,
+  SOCKET_IO_RECOVERING,
+  ...FAULTY,
+];

@@ -1,0 +1,43 @@
+import type { Door } from "../harness/door.ts";
+import { machineVersions } from "../machine.ts";
+import { MESSAGE_BYTES, nodeServer, type Peer } from "./peer.ts";
+
+/** The little protocol of servers that have none: `+channel` subscribes, `?` is echoed, anything else is published. */
+export function plainDoor(bytes: number = MESSAGE_BYTES): Door {
+  return {
+    path: "/",
+    subscribe: "+<<ch>>",
+    subscribeOk: "+ok",
+    publish: "<<body>>",
+    call: "?<<body>>",
+    bodyBytes: bytes,
+    // They have no client of their own, so theirs waits as ours does.
+    backoffBaseMs: 500,
+    backoffMaxMs: 20_000,
+  };
+}
+
+/** What everybody writes first: `ws`, and a loop that sends to each. */
+export const WS: Peer = {
+  name: "ws",
+  collects: true,
+  settings: ["perMessageDeflate off, as its documentation advises", "no authentication, no history: the floor"],
+  find: () => Promise.resolve({ version: machineVersions().ws }),
+  command: (port, purpose) => nodeServer("ws-loop.ts", port, purpose),
+  door: ({ bytes }) => plainDoor(bytes),
+};
+
+/** What a control does wrong, on purpose. */
+const FAULTS = {
+  lossy: "leaves one delivery in 10,000 out",
+  doubling: "sends one delivery in 10,000 twice",
+  stalling: "stands still for 400 ms, once",
+} as const;
+
+/** Controls: servers with a fault each, which the bench must find. */
+export const FAULTY: readonly Peer[] = Object.entries(FAULTS).map(([name, fault]) => ({
+  ...WS,
+  name,
+  settings: [fault],
+  command: (port, purpose) => nodeServer("ws-loop.ts", port, purpose, { fault: name }),
+}));

@@ -1,0 +1,59 @@
+import type { Subject } from "../harness/subject.ts";
+import { atMostOf } from "./figures.ts";
+import { faultOf, standing } from "./rounds.ts";
+import type { Sample, Scenario } from "./scenario.ts";
+
+const CLIENTS = 100;
+const IN_FLIGHT = 8;
+const PACED_PER_SECOND = 1_000;
+
+/** Request and reply. */
+export const CALLS: Scenario = {
+  name: "calls",
+  number: 9,
+  title: "Request and reply: round trips",
+  about:
+    "100 clients, each with 8 calls under way, 100 bytes there and back; then 1,000 calls a second at a steady rate, for the latency. Carillon's calls are typed and validated; ws and Bun echo a frame, which is the floor.",
+  peers: ["Carillon", "Bun", "ws", "Socket.IO"],
+  columns: [
+    { key: "cpuUs", title: "CPU µs per call", digits: 1 },
+    { key: "perSecond", title: "calls/s", digits: 0 },
+    { key: "p50", title: "p50 ms at 1,000/s", digits: 2 },
+    { key: "p99", title: "p99 ms at 1,000/s", digits: 2 },
+    { key: "busy", title: "load busy", digits: 2 },
+  ],
+  plot: { key: "cpuUs", title: "server CPU, µs per round trip" },
+  measure: (context) => {
+    const ms = context.isQuick ? 500 : 1_000;
+    return standing(context, {
+      purpose: {},
+      open: async (subject) => {
+        await subject.open({ clients: CLIENTS });
+      },
+      sample: (subject) => sample(subject, ms),
+    });
+  },
+  judge: (rows) => [atMostOf(rows, "cpuUs", "Socket.IO", 0.5, "1/2")],
+};
+
+async function sample(subject: Subject, ms: number): Promise<Sample> {
+  const { result, cost } = await subject.measure(() =>
+    subject.load.order("run", { mode: "calls", inFlight: IN_FLIGHT, ms }),
+  );
+  const calm = await subject.load.order("run", { mode: "calls", rate: PACED_PER_SECOND, ms });
+  const calls = result.number("calls");
+  const answered = result.number("replies");
+  const failure = faultOf(result) ?? faultOf(calm);
+  if (failure !== undefined || calls !== answered) {
+    return { figures: {}, failure: failure ?? `${calls} calls were made and ${answered} answered` };
+  }
+  return {
+    figures: {
+      cpuUs: cost.serverUs / calls,
+      perSecond: (calls / result.number("wallMs")) * 1_000,
+      p50: calm.number("latencyP50Ms"),
+      p99: calm.number("latencyP99Ms"),
+      busy: result.number("busy"),
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Subject } from "../harness/subject.ts";
+import { atMostOf } from "./figures.ts";
+import { paced } from "./paced.ts";
+import { fresh } from "./rounds.ts";
+import type { Sample, Scenario } from "./scenario.ts";
+
+const CLIENTS = 1_000;
+const PER_CLIENT = 20;
+const CHANNELS = 10_000;
+const PER_SECOND = 4_000;
+
+/** Many channels with few subscribers each. */
+export const MANY_CHANNELS: Scenario = {
+  name: "channels",
+  number: 11,
+  title: "Many channels: 1,000 clients, each in 20 of 10,000 channels",
+  about:
+    "First 20,000 subscriptions, then 4,000 publications a second round robin over the channels, each for two subscribers.",
+  peers: ["Carillon", "Bun", "nats-server", "ws", "Socket.IO"],
+  columns: [
+    { key: "subscribeUs", title: "CPU µs per subscription", digits: 1 },
+    { key: "cpuUs", title: "CPU µs per delivery", digits: 1 },
+    { key: "p50", title: "p50 ms", digits: 2 },
+    { key: "p99", title: "p99 ms", digits: 1 },
+    { key: "kb", title: "kB per client with 20", digits: 1 },
+  ],
+  plot: { key: "cpuUs", title: "server CPU, µs per delivery" },
+  measure: (context) => {
+    const ms = context.isQuick ? 1_000 : 3_000;
+    return fresh(
+      context,
+      Math.min(context.rounds, 2),
+      () => ({}),
+      (subject) => sample(subject, ms),
+    );
+  },
+  judge: (rows) => [
+    atMostOf(rows, "cpuUs", "Socket.IO", 0.5, "1/2 (CPU per delivery)"),
+    atMostOf(rows, "subscribeUs", "Socket.IO", 0.5, "1/2 (CPU per subscription, connecting included)"),
+  ],
+};
+
+async function sample(subject: Subject, ms: number): Promise<Sample> {
+  await subject.open({ clients: 0, publishers: 1, channels: CHANNELS });
+  const before = await subject.heldMemory();
+  const { cost } = await subject.measure(() =>
+    subject.open({ clients: CLIENTS, perClient: PER_CLIENT, channels: CHANNELS, parallel: 64, trackEvery: 100_000 }),
+  );
+  const after = await subject.heldMemory();
+  await subject.load.order("run", { mode: "paced", rate: PER_SECOND / 2, ms: ms / 2 });
+  const taken = await paced(subject, { rate: PER_SECOND, ms, drainMs: 4_000 });
+  const subscribeUs = cost.serverUs / (CLIENTS * PER_CLIENT);
+  return { ...taken, figures: { ...taken.figures, subscribeUs, kb: (after.rss - before.rss) / CLIENTS / 1_000 } };
+}

@@ -1,0 +1,44 @@
+import type { Subject } from "../harness/subject.ts";
+import { atMostOf } from "./figures.ts";
+import { fresh } from "./rounds.ts";
+import type { Sample, Scenario } from "./scenario.ts";
+
+const WARM = 500;
+
+/** How fast clients get in. */
+export const CONNECTS: Scenario = {
+  name: "connects",
+  number: 8,
+  title: "Connects per second with ticket",
+  about:
+    "Connection, upgrade, a credential that the server handed out before (which is counted), one subscription, and its answer; 64 at a time.",
+  peers: ["Carillon", "Bun", "ws", "Socket.IO"],
+  columns: [
+    { key: "cpuUs", title: "CPU µs per connect", digits: 0 },
+    { key: "perSecond", title: "connects/s", digits: 0 },
+    { key: "p99", title: "p99 ms", digits: 1 },
+  ],
+  plot: { key: "cpuUs", title: "server CPU, µs per connect" },
+  measure: (context) => {
+    const clients = context.isQuick ? 1_500 : 4_000;
+    return fresh(
+      context,
+      Math.min(context.rounds, 5),
+      () => ({}),
+      (subject) => sample(subject, clients),
+    );
+  },
+  judge: (rows) => [atMostOf(rows, "cpuUs", "Socket.IO", 0.5, "1/2")],
+};
+
+async function sample(subject: Subject, clients: number): Promise<Sample> {
+  await subject.open({ clients: WARM });
+  const { result, cost } = await subject.measure(() => subject.open({ clients, parallel: 64 }));
+  return {
+    figures: {
+      cpuUs: cost.serverUs / clients,
+      perSecond: (clients / cost.wallMs) * 1_000,
+      p99: result.number("connectP99Ms"),
+    },
+  };
+}
