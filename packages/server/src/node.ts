@@ -16,6 +16,7 @@ import type { Limits } from "./core/limits.ts";
 import type { Logger } from "./core/logger.ts";
 import { Metrics } from "./core/metrics.ts";
 import type { Ports } from "./core/ports.ts";
+import { Tick } from "./core/tick.ts";
 import type { Group } from "./hub/group.ts";
 import { Hub } from "./hub/hub.ts";
 import { PageCache } from "./hub/page-cache.ts";
@@ -68,6 +69,7 @@ export class Node implements SessionHost, StoreSink {
   readonly #groups = new Map<Framing, Group>();
   readonly #graces: Graces;
   readonly #joiner = new Joiner();
+  readonly #tick: Tick;
   #backplane: OpenBackplane | null = null;
   #admission: Admission | null = null;
   #appends: QueuedAppend[] = [];
@@ -77,7 +79,6 @@ export class Node implements SessionHost, StoreSink {
   #isSubmitting = false;
   #catchingUp = new Set<CatchingUp>();
   #dirty: Outbox[] = [];
-  #isScheduled = false;
 
   constructor(context: NodeContext) {
     this.ports = context.ports;
@@ -90,7 +91,11 @@ export class Node implements SessionHost, StoreSink {
     this.#targets = context.targets;
     const store = (): ChannelStore => this.backplane.channels;
     const { ports, metrics, faults, limits } = this;
-    const schedule = (): void => this.#schedule();
+    this.#tick = new Tick(ports, {
+      waiting: () => this.#appends.length + this.#applies.length,
+      end: () => this.#flush(),
+    });
+    const schedule = (): void => this.#tick.schedule();
     // A kept page is good for as long as the node would hear of what makes it out of date.
     const closed = (channel: string): void => this.pages.invalidate(channel);
     this.hub = new Hub({ ports, metrics, faults, store, schedule, closed });
@@ -147,12 +152,12 @@ export class Node implements SessionHost, StoreSink {
 
   append(request: AppendRequest, isHeld: () => boolean = never): void {
     this.#appends.push({ request: { ...request, done: (result) => this.#appended(request, result) }, isHeld });
-    this.#schedule();
+    this.#tick.schedule();
   }
 
   apply(request: ApplyRequest): void {
     this.#applies.push(request);
-    this.#schedule();
+    this.#tick.schedule();
   }
 
   history(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
@@ -170,12 +175,12 @@ export class Node implements SessionHost, StoreSink {
 
   catchUp(subscription: CatchingUp): void {
     this.#catchingUp.add(subscription);
-    this.#schedule();
+    this.#tick.schedule();
   }
 
   dirty(outbox: Outbox): void {
     this.#dirty.push(outbox);
-    this.#schedule();
+    this.#tick.schedule();
   }
 
   flushOutbox(outbox: Outbox): void {
@@ -283,15 +288,6 @@ export class Node implements SessionHost, StoreSink {
     const { name: channel, options } = target;
     this.#questions.push(() => this.backplane.channels.history({ channel, options, before, limit }, done));
     this.#submit();
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.ports.endOfTick(() => {
-      this.#isScheduled = false;
-      this.#flush();
-    });
   }
 
   /**
