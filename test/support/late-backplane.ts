@@ -58,6 +58,8 @@ export class LateBackplane {
     return {
       put: (key, value, ttlMs, done) => inner.put(key, value, ttlMs, this.#later(done)),
       take: (key, done) => inner.take(key, this.#later(done)),
+      read: (key, done) => inner.read(key, this.#later(done)),
+      swap: (key, before, value, ttlMs, done) => inner.swap(key, before, value, ttlMs, this.#later(done)),
       revoke: (user, ttlMs, done) => inner.revoke(user, ttlMs, this.#later(done)),
       revokedAt: (user, done) => inner.revokedAt(user, this.#later(done)),
     };

@@ -294,7 +294,7 @@ export class Node implements SessionHost, StoreSink {
    * The end of a tick. Everything that arrived in it goes to the store as one batch; what the store delivers at once
    * becomes one unit per channel; each connection that got something is written once.
    */
-  #flush(): void {
+  #flush(): boolean {
     this.#submit();
     this.hub.flush();
     const catchingUp = this.#catchingUp;
@@ -305,6 +305,8 @@ export class Node implements SessionHost, StoreSink {
     for (const outbox of dirty) this.metrics.bytesWritten += outbox.endTick(this.#joiner);
     this.metrics.writes += dirty.length;
     this.#joiner.reset();
+    const queued = this.#appends.length + this.#applies.length + this.#dirty.length + this.#catchingUp.size;
+    return queued > 0 || this.hub.hasPending;
   }
 
   /**

@@ -153,6 +153,11 @@ export class Hub {
     this.#ask(channel);
   }
 
+  /** True when a unit waits for the end of the tick. */
+  get hasPending(): boolean {
+    return this.#dirty.size > 0;
+  }
+
   /** Builds the units of this tick and hands them out. */
   flush(): void {
     for (const channel of this.#dirty) this.#flushChannel(channel);

@@ -209,9 +209,12 @@ describe("a resume credential that two use in the same moment", () => {
       ({ resume } = desk.admitted({ resume }));
       desk.store.silent = step;
       let result: unknown = "none";
-      desk.tickets.admit({ ticket: null, resume, remoteAddress: null, origin: "https://app.example" }, (answer) => {
-        result = answer;
-      });
+      desk.tickets.admit(
+        { ticket: null, resume, remoteAddress: "10.0.0.1", origin: "https://app.example" },
+        (answer) => {
+          result = answer;
+        },
+      );
       expect(result).toBe("none");
       desk.store.silent = null;
       expect(desk.admitted({ resume }).instance).toBe(instance);

@@ -1,0 +1,166 @@
+import type { Control, ControlMessage, Ports } from "@carillon/server/backplane";
+import type { Broker } from "./broker.ts";
+import { SHARED_BUCKET, type Keys } from "./keys.ts";
+import { bytesAt, listOf, textAt } from "./reply.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+/** Messages that are kept for those who miss them. Each connect sends one, so an avalanche of clients must fit. */
+const KEPT = 100_000;
+/** Messages caught up with in one go. */
+const PAGE = 1_000;
+/** Messages that wait for Redis at most; those of longest ago are let go of first. */
+const WAITING_MAX = 10_000;
+
+/** What the bus is made of. */
+export interface BusContext {
+  readonly ports: Ports;
+  readonly broker: Broker;
+  readonly keys: Keys;
+  readonly onControl: (message: ControlMessage) => void;
+  /** What was sent while this node was cut off has been handed on. */
+  readonly onCaughtUp: () => void;
+}
+
+/**
+ * The control bus: a stream that keeps messages for a while, and a shard channel that brings them at once. Whoever misses
+ * one live, by a broken connection or in other ways, reads it from the stream with the next look. The node's own messages
+ * take effect at once, Redis or no Redis, and are sent when it can be reached.
+ */
+export class Bus implements Control {
+  readonly #context: BusContext;
+  /** Tells this node's messages from others'. */
+  readonly #self: string;
+  readonly #waiting: string[] = [];
+  /** The last message of the stream that was handed on. */
+  #last = "";
+  #isSending = false;
+  #isCatchingUp = false;
+  #isAsked = false;
+  /** Grows with each doubt, so that a page that was asked for before is not taken for an answer to it. */
+  #doubts = 0;
+  #isCaughtUp = true;
+  readonly #caughtUp: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor(context: BusContext) {
+    this.#context = context;
+    this.#self = context.ports.id();
+  }
+
+  /** The shard channel. */
+  get live(): string {
+    return this.#context.keys.of(SHARED_BUCKET, "bus");
+  }
+
+  /** Begins behind the newest message. */
+  async open(): Promise<void> {
+    const { broker } = this.#context;
+    const newest = listOf(await broker.call(SHARED_BUCKET, "XREVRANGE", [this.#stream, "+", "-", "COUNT", 1]));
+    this.#last = newest.length === 0 ? "0-0" : textAt(listOf(newest[0]), 0);
+    broker.listen(this.live, SHARED_BUCKET);
+  }
+
+  send(message: ControlMessage): void {
+    if (this.#isClosed) return;
+    this.#context.onControl(message);
+    if (this.#waiting.length === WAITING_MAX) this.#waiting.shift();
+    this.#waiting.push(JSON.stringify([this.#self, message]));
+    void this.#sendWaiting();
+  }
+
+  /** False while messages may have been missed, a revocation among them: nothing may be delivered until it is true (P7). */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
+  }
+
+  /** Messages may be missed from now on, until they have been read. */
+  doubt(): void {
+    this.#doubts++;
+    this.#isCaughtUp = false;
+  }
+
+  /** Resolves when nothing is missed any more; after the close too, so that nobody waits for ever. */
+  async caughtUp(): Promise<void> {
+    if (!this.#isCaughtUp && !this.#isClosed) await new Promise<void>((resolve) => this.#caughtUp.push(resolve));
+  }
+
+  /** A message on the shard channel. One that does not follow the last is looked up, with what is between. */
+  message(): void {
+    void this.catchUp();
+  }
+
+  /** Hands on what the stream has that was not handed on yet, and sends what waits. Never rejects. */
+  async catchUp(): Promise<void> {
+    void this.#sendWaiting();
+    this.#isAsked = true;
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    try {
+      // What was told of while the last page was on its way may not be in it.
+      for (; this.#isAsked && !this.#isClosed; await this.#read()) this.#isAsked = false;
+    } catch {
+      // The next look makes up for it.
+    } finally {
+      this.#isCatchingUp = false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#context.broker.unlisten(this.live);
+    for (const resolve of this.#caughtUp.splice(0)) resolve();
+  }
+
+  /** Resolves when what was sent is on its way or can't be for now. */
+  async end(): Promise<void> {
+    await this.#sendWaiting();
+  }
+
+  get #stream(): string {
+    return this.#context.keys.of(SHARED_BUCKET, "messages");
+  }
+
+  async #read(): Promise<void> {
+    const { broker, onCaughtUp } = this.#context;
+    const doubts = this.#doubts;
+    for (let isMore = true; isMore && !this.#isClosed;) {
+      const args = [this.#stream, `(${this.#last}`, "+", "COUNT", PAGE];
+      const found = listOf(await broker.call(SHARED_BUCKET, "XRANGE", args));
+      for (const item of found) {
+        const [, fields] = listOf(item);
+        this.#last = textAt(listOf(item), 0);
+        this.#hand(bytesAt(listOf(fields), 1).toString());
+      }
+      isMore = found.length === PAGE;
+    }
+    if (this.#isCaughtUp || this.#doubts !== doubts) return;
+    this.#isCaughtUp = true;
+    for (const resolve of this.#caughtUp.splice(0)) resolve();
+    onCaughtUp();
+  }
+
+  #hand(text: string): void {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Nodes of one cluster write nothing else there.
+    const [from, message] = JSON.parse(text) as [string, ControlMessage];
+    if (from !== this.#self) this.#context.onControl(message);
+  }
+
+  async #sendWaiting(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    const { broker } = this.#context;
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.slice(0, PAGE);
+        await Promise.all(
+          batch.map((text) => broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, KEPT, text])),
+        );
+        this.#waiting.splice(0, batch.length);
+      }
+    } catch {
+      // Some may have arrived; all are sent again with the next look, and every message may be acted on twice.
+    } finally {
+      this.#isSending = false;
+    }
+  }
+}

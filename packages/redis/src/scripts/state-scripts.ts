@@ -1,0 +1,249 @@
+import { COMMON } from "./common-script.ts";
+
+/**
+ * What the scripts of state channels have in common. An entry is kept as
+ * `version at ownerBytes holderBytes nodeBytes`, a line break, then owner (`instance`, line break, user), holder, node
+ * and payload. A removed key is kept as `version` alone for as long as the journal knows of the removal.
+ *
+ * KEYS: head, log, entries, ends, owned, count, journal, cut, dead. ARGV: epoch for a new life, head ms, salt, journal
+ * size, shard channel, channel, ….
+ */
+const STATE_COMMON = `${COMMON}
+local headKey, logKey, entriesKey, endsKey, ownedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local salt, journalMax = ARGV[3], tonumber(ARGV[4])
+local now = clock()
+local head = readHead(headKey, 's', ARGV[1])
+if head.kind ~= 's' then return { 'kind' } end
+local before = place(head)
+local chunks, hasChanged = {}, head.isNew
+
+local function parse(value)
+  if not value then return nil end
+  local version, at, ownerSize, holderSize, nodeSize, start = string.match(value, '^(%d+) (%d+) (%d+) (%d+) (%d+)\\n()')
+  -- A tombstone.
+  if not version then return nil end
+  local owner = string.sub(value, start, start + ownerSize - 1)
+  start = start + ownerSize
+  local holder = string.sub(value, start, start + holderSize - 1)
+  start = start + holderSize
+  local node = string.sub(value, start, start + nodeSize - 1)
+  return { version = tonumber(version), at = at, owner = owner, instance = string.match(owner, '^(.-)\\n') or '',
+    holder = holder, node = node, data = string.sub(value, start + nodeSize) }
+end
+
+local function store(key, entry)
+  redis.call('HSET', entriesKey, key, int(entry.version) .. ' ' .. entry.at .. ' ' .. #entry.owner .. ' ' .. #entry.holder
+    .. ' ' .. #entry.node .. '\\n' .. entry.owner .. entry.holder .. entry.node .. entry.data)
+end
+
+local function entryChunk(key, entry)
+  return chunk('e ' .. int(entry.version) .. ' ' .. entry.at .. ' ' .. #key .. '\\n' .. key .. entry.owner, entry.data)
+end
+
+local function removalChunk(key, version) return chunk('r ' .. int(version) .. ' 0 ' .. #key .. '\\n' .. key, '-') end
+
+local function advance(key)
+  local tag = head.tag
+  head.offset = head.offset + 1
+  head.tag = nextTag(tag, head.offset, now, key, salt)
+  redis.call('XADD', logKey, int(head.offset) .. '-0', 'b', tag, 'k', key)
+  hasChanged = true
+end
+
+local function remove(key, entry)
+  advance(key)
+  redis.call('HSET', entriesKey, key, int(head.offset))
+  redis.call('ZREM', endsKey, key)
+  if entry.instance ~= '' then redis.call('ZREM', ownedKey, entry.instance .. '\\n' .. key) end
+  head.count = head.count - 1
+  chunks[#chunks + 1] = removalChunk(key, head.offset)
+end
+
+-- Ends every entry whose time has come: whoever looks finds it ended, though nobody was there to end it.
+local function expire()
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', endsKey, '-inf', int(now), 'LIMIT', 0, 5000)) do
+    local entry = parse(redis.call('HGET', entriesKey, key))
+    if entry then remove(key, entry) else redis.call('ZREM', endsKey, key) end
+  end
+end
+
+local function trim()
+  local excess = redis.call('XLEN', logKey) - journalMax
+  if excess < math.min(256, math.max(16, math.floor(journalMax / 4))) then return end
+  local old = redis.call('XRANGE', logKey, '-', '+', 'COUNT', math.min(excess, 2048))
+  local last
+  for _, item in ipairs(old) do
+    last = string.match(item[1], '^%d+')
+    if redis.call('HGET', entriesKey, item[2][4]) == last then redis.call('HDEL', entriesKey, item[2][4]) end
+  end
+  redis.call('XTRIM', logKey, 'MINID', int(tonumber(last) + 1))
+end
+
+-- Writes the head, journals and publishes what has happened in this call.
+local function finish()
+  if not hasChanged then return end
+  trim()
+  writeHead(headKey, head)
+  if head.count > 0 then
+    for index = 1, 5 do redis.call('PERSIST', KEYS[index]) end
+  else
+    for index = 1, 5 do redis.call('PEXPIRE', KEYS[index], ARGV[2]) end
+  end
+  if #chunks == 0 then return end
+  note(KEYS[6], KEYS[7], KEYS[8], ARGV[6])
+  redis.pcall('SPUBLISH', ARGV[5], before .. '\\n' .. place(head) .. '\\n' .. table.concat(chunks))
+end
+
+local function untilNext()
+  local first = redis.call('ZRANGE', endsKey, 0, 0, 'WITHSCORES')
+  return first[2] and int(math.max(0, tonumber(first[2]) - now)) or ''
+end
+`;
+
+/**
+ * Changes entries of one state channel, in order.
+ *
+ * ARGV further: TTL in ms, entries at most, this node's incarnation, key of the incarnation's channels; then for each
+ * change: op, key, payload, expected version or "", owner or "", holder, whose entry it has to be ("": anybody's, else
+ * "=" and the instance). Reply: {"kind"}, {"dead"}, or ms until the next entry ends, and a result for each change.
+ */
+export const APPLY: string = `${STATE_COMMON}
+local ttl, entriesMax, node = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local FIRST, FIELDS = 11, 7
+-- What a node writes after others have declared it dead and ended its entries would stay for ever.
+if redis.call('HEXISTS', KEYS[9], node) == 1 then return { 'dead' } end
+expire()
+local results = {}
+
+local function done(version) return '+' .. int(version) .. ' ' .. place(head) end
+
+local function release(instance, holder)
+  local from, to = '[' .. instance .. '\\n', '(' .. instance .. '\\11'
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', ownedKey, from, to)) do
+    local key = string.sub(member, #instance + 2)
+    local entry = parse(redis.call('HGET', entriesKey, key))
+    if entry and entry.instance == instance and entry.holder == holder then remove(key, entry) end
+  end
+  return done(head.offset)
+end
+
+local function change(i)
+  local op, key, data, expect, owner, holder, whose =
+    ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+  if op == 'release' then return release(key, holder) end
+  local held = parse(redis.call('HGET', entriesKey, key))
+  local version = held and held.version or 0
+  if expect ~= '' and tonumber(expect) ~= version then return '-conflict ' .. int(version) end
+  if whose ~= '' and held and held.instance ~= string.sub(whose, 2) then return '-not_owner' end
+  if op == 'remove' then
+    if held then remove(key, held) end
+    return done(head.offset)
+  end
+  if not held and head.count >= entriesMax then return '-too_large' end
+  if ttl ~= 0 then redis.call('ZADD', endsKey, int(now + ttl), key) end
+  local instance = string.match(owner, '^(.-)\\n') or ''
+  if instance ~= '' then redis.call('SADD', ARGV[10], ARGV[6]) end
+  if instance ~= '' and held and held.instance == instance and held.data == data then
+    -- Nobody is told, but the entry gets the new holder and lives on for its whole TTL.
+    held.holder, held.node = holder, node
+    store(key, held)
+    return done(version)
+  end
+  advance(key)
+  if held and held.instance ~= '' and held.instance ~= instance then
+    redis.call('ZREM', ownedKey, held.instance .. '\\n' .. key)
+  end
+  if instance ~= '' then redis.call('ZADD', ownedKey, 0, instance .. '\\n' .. key) end
+  if not held then head.count = head.count + 1 end
+  local entry = { version = head.offset, at = int(now), owner = owner, holder = holder,
+    node = instance ~= '' and node or '', data = data }
+  store(key, entry)
+  chunks[#chunks + 1] = entryChunk(key, entry)
+  return done(entry.version)
+end
+
+for i = FIRST, #ARGV, FIELDS do results[#results + 1] = change(i) end
+finish()
+return { untilNext(), unpack(results) }
+`;
+
+/** Ends the entries whose time has come. Reply: {"kind"}, or ms until the next entry ends or "". */
+export const EXPIRE: string = `${STATE_COMMON}
+expire()
+finish()
+return { untilNext() }
+`;
+
+/**
+ * The latest change of each key after a position.
+ *
+ * ARGV further: epoch, offset and tag asked for, items, bytes, "1" to trust tags. Reply: {"kind"}, or gap, place before,
+ * place after, "1" at the top, chunks.
+ */
+export const READ_STATE: string = `${STATE_COMMON}
+expire()
+finish()
+local start, items, bytes = tonumber(ARGV[8]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local function tagAt(offset)
+  if offset == head.offset then return head.tag end
+  local item = redis.call('XRANGE', logKey, int(offset + 1), int(offset + 1))[1]
+  return item and item[2][2]
+end
+local top = place(head)
+local isKnown = ARGV[7] == head.epoch and start <= head.offset and start >= head.offset - journalMax
+local tag = isKnown and tagAt(start)
+if not tag or (tag ~= ARGV[9] and ARGV[12] ~= '1') then return { 'trimmed', top, top, '1', '' } end
+local found, size, count, pos, isFull = {}, 0, 0, start, false
+while pos < head.offset and not isFull do
+  local page = redis.call('XRANGE', logKey, int(pos + 1), '+', 'COUNT', 64)
+  if #page == 0 then return { 'trimmed', top, top, '1', '' } end
+  for _, item in ipairs(page) do
+    local version, key = string.match(item[1], '^%d+'), item[2][4]
+    local value = redis.call('HGET', entriesKey, key)
+    local entry = parse(value)
+    local made
+    if entry and int(entry.version) == version then made = entryChunk(key, entry)
+    elseif value == version then made = removalChunk(key, tonumber(version)) end
+    if made then
+      size = size + (entry and #entry.data - 1 or 0)
+      if count == items or (size > bytes and count > 0) then isFull = true break end
+      found[#found + 1] = made
+      count = count + 1
+    end
+    pos = tonumber(version)
+  end
+end
+local to = { epoch = head.epoch, offset = pos, tag = tagAt(pos) }
+local from = { epoch = head.epoch, offset = start, tag = tag }
+return { '', place(from), place(to), pos == head.offset and '1' or '0', table.concat(found) }
+`;
+
+/** All entries at one moment. Reply: {"kind"}, or place, then keys and values in turn, tombstones among them. */
+export const SNAPSHOT: string = `${STATE_COMMON}
+expire()
+if head.isNew then hasChanged = true end
+finish()
+return { place(head), redis.call('HGETALL', entriesKey) }
+`;
+
+/**
+ * Ends the entries of a node that died, and refuses what it writes from now on, as one act. ARGV further: its
+ * incarnation, ms for which to remember it. Reply: the number of entries that ended.
+ */
+export const REAP: string = `${STATE_COMMON}
+local node = ARGV[7]
+expire()
+local ended = 0
+local all = redis.call('HGETALL', entriesKey)
+for index = 1, #all, 2 do
+  local entry = parse(all[index + 1])
+  if entry and entry.node == node and entry.instance ~= '' then
+    remove(all[index], entry)
+    ended = ended + 1
+  end
+end
+finish()
+redis.call('HSET', KEYS[9], node, int(now))
+redis.call('PEXPIRE', KEYS[9], ARGV[8])
+return { ended }
+`;

@@ -1,0 +1,33 @@
+import { spawnSync } from "node:child_process";
+import { freePort, RedisServer } from "./redis-server.ts";
+
+/** How long to wait until the servers know of each other. */
+const PATIENCE_MS = 30_000;
+
+/** Runs redis-cli; its answer. */
+export function cli(...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync("redis-cli", args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`redis-cli ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+/** Starts three servers that share the slots of one Redis Cluster. Whoever started them disposes of them. */
+export async function startCluster(): Promise<readonly [RedisServer, RedisServer, RedisServer]> {
+  const one = await startMember();
+  const two = await startMember();
+  const three = await startMember();
+  const servers = [one, two, three] as const;
+  cli("--cluster", "create", ...servers.map(({ port }) => `127.0.0.1:${port}`), "--cluster-yes");
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const infos = await Promise.all(servers.map((server) => server.command("CLUSTER", "INFO")));
+    if (infos.every((info) => String(info).includes("cluster_state:ok"))) return servers;
+    if (performance.now() > end) throw new Error("Expected the servers to become a cluster.");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function startMember(): Promise<RedisServer> {
+  const bus = String(await freePort());
+  return RedisServer.start("--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000");
+}

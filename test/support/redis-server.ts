@@ -1,0 +1,124 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+
+/** Why suites that need a server are skipped; null: it is there. */
+export const WITHOUT_REDIS: string | null =
+  spawnSync("redis-server", ["--version"]).status === 0
+    ? null
+    : "redis-server is not installed; on Debian, as root: apt-get install redis-server";
+
+/** How long to wait for a server. */
+const PATIENCE_MS = 10_000;
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("Expected a port.");
+  return address.port;
+}
+
+/** A Redis server of a test's own, in a folder of its own. It is gone when the test is. */
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly folder: string;
+  readonly #settings: readonly string[];
+  #child: ChildProcess | null = null;
+
+  private constructor(port: number, folder: string, settings: readonly string[]) {
+    this.port = port;
+    this.folder = folder;
+    this.#settings = settings;
+  }
+
+  /** Starts one, with settings as on the command line. Without any it writes an append-only file, synced each second. */
+  static async start(...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), await mkdtemp(join(tmpdir(), "carillon-redis-")), settings);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** The server process. */
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("Expected a running server.");
+    return pid;
+  }
+
+  /** Starts it, again after it was ended. */
+  async start(): Promise<void> {
+    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
+    const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
+    const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings];
+    this.#child = spawn("redis-server", args, { stdio: "ignore" });
+    await this.ready();
+  }
+
+  /** Resolves when it serves. */
+  async ready(): Promise<void> {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        if ((await this.command("PING")) === "PONG") return;
+      } catch (error) {
+        if (Date.now() > end) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Sends one command over a connection of its own. */
+  async command(name: string, ...args: (string | number)[]): Promise<unknown> {
+    const redis = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 });
+    redis.on("error", () => {});
+    try {
+      await redis.connect();
+      return await redis.call(name, ...args);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** A signal to the process. */
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.pid, name);
+  }
+
+  /** Ends the process; with SIGKILL unless it is said otherwise. */
+  async end(name: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    child.kill(name);
+    // A stopped process does not hear anything else.
+    if (name !== "SIGKILL") child.kill("SIGCONT");
+    await ended;
+  }
+
+  /** Keeps a copy of the files of the ended server; resolves to what puts it back, while it is ended again. */
+  async copy(): Promise<() => Promise<void>> {
+    const kept = `${this.folder}-copy-${Math.random().toString(36).slice(2)}`;
+    await cp(this.folder, kept, { recursive: true });
+    return async () => {
+      await rm(this.folder, { recursive: true });
+      await cp(kept, this.folder, { recursive: true });
+      await rm(kept, { recursive: true });
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
