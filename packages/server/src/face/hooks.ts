@@ -82,7 +82,7 @@ function invalid(target: Target, problem: string): CarillonError {
 function authorize<C extends Contract, U extends UserSchema>(
   context: HookContext<C, U>,
   rule: unknown,
-  { user, instance }: Identity,
+  identity: Identity,
   target: Target,
   done: (grant: ResolvedGrant | CarillonError) => void,
 ): void {
@@ -90,7 +90,7 @@ function authorize<C extends Contract, U extends UserSchema>(
   settle<Grant | boolean>(
     context,
     // oxlint-disable-next-line typescript/no-unsafe-call, typescript/no-unsafe-return -- The options' type says what a rule is.
-    () => rule(ruleContext(user, instance, target)),
+    () => rule(new RuleContext(identity, target)),
     (grant) => done(resolveGrant(grant)),
     (error) => {
       if (error instanceof CarillonError) return done(error);
@@ -103,16 +103,26 @@ function authorize<C extends Contract, U extends UserSchema>(
   );
 }
 
-/** What a rule is asked with. Few rules look at the parameters, and to take a name apart costs more than most rules. */
-function ruleContext(user: Identity["user"], instance: string, target: Target): object {
-  return {
-    user,
-    instance,
-    channel: target.grantedBy,
-    get params() {
-      return target.params;
-    },
-  };
+/**
+ * What a rule is asked with. Few rules look at the parameters, and to take a name apart costs more than most rules. A
+ * class, because an object with a getter of its own is built anew, property by property, each time.
+ */
+class RuleContext {
+  readonly user: Identity["user"];
+  readonly instance: string;
+  readonly channel: string;
+  readonly #target: Target;
+
+  constructor({ user, instance }: Identity, target: Target) {
+    this.user = user;
+    this.instance = instance;
+    this.channel = target.grantedBy;
+    this.#target = target;
+  }
+
+  get params(): Target["params"] {
+    return this.#target.params;
+  }
 }
 
 /** A call as a client names it; without a spec or handler when there is none. */

@@ -1,4 +1,4 @@
-import { encodeRecord, type Publisher } from "@carillon/protocol";
+import { encodeRecord, type Position, type Publisher } from "@carillon/protocol";
 import type { ChannelRecord, Payload, PublicationRecord } from "../backplane/records.ts";
 import type { Group } from "../hub/group.ts";
 import type { Unit } from "../hub/unit.ts";
@@ -13,6 +13,11 @@ import type { Framing } from "./connection.ts";
 export function jsonGroup(framing: Framing): Group {
   const { forUnits = framing } = framing;
   return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, forUnits) };
+}
+
+/** The reply to a publish or an amendment that was stored. It is put together from text: each publish has one. */
+export function encodeAppended(id: number, pos: Position, at: number, framing: Framing): Uint8Array {
+  return framing.text(`{"re":${id},"ok":{"pos":${quote(pos)},"at":${at}}}`);
 }
 
 /** A reply with records among its fields, as whole frames: `fields` is JSON text of the other fields, without braces. */

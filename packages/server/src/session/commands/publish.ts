@@ -3,6 +3,7 @@ import type { AppendRequest, AppendResult } from "../../backplane/channel-store.
 import type { Payload } from "../../backplane/records.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Answerer, Command, CommandContext } from "../command.ts";
+import { encodeAppended } from "../json-codec.ts";
 import { readAnnotations, readPayload, readResend } from "../payload.ts";
 
 /** Annotations beyond this are not annotations. Also a limit of the server, which may be lower. */
@@ -103,7 +104,7 @@ export function isRefusedForOrder(context: CommandContext, channel: string, id: 
 /** Hands an append to the store and answers with its result. */
 export function submit(context: CommandContext, answer: Answerer, request: Omit<AppendRequest, "done">): void {
   const done = (result: AppendResult): void => {
-    if (result.ok) answer.ok({ pos: result.pos, at: result.at });
+    if (result.ok) answer.okEncoded(encodeAppended(answer.id, result.pos, result.at, context.connection.framing));
     else answer.failure(result);
   };
   // Looked at again when the tick ends: the one before may have failed while this one waited.
