@@ -46,6 +46,7 @@ export default defineConfig({
       project("unit", { include: ["{packages,apps}/*/{src,test}/**/*.test.ts"], timeoutMs: seconds(10) }),
       project("house", { include: ["test/house/**/*.test.ts"], timeoutMs: seconds(180) }),
       project("property", { include: ["test/property/**/*.test.ts"], timeoutMs: seconds(300) }),
+      project("brokers", { include: ["test/brokers/**/*.test.ts"], timeoutMs: seconds(60) }),
       project("simulation", { include: ["test/simulation/**/*.test.ts"], timeoutMs: seconds(180), alone: true }),
       project("integration", {
         include: ["test/integration/**/*.test.ts", "examples/*/**/*.node.test.ts", "bench/**/*.test.ts"],

@@ -53,9 +53,15 @@ describe("a server that is killed again and again under load", () => {
   test(
     "is caught when it does not catch up, and repeats what is sent again",
     async () => {
-      const { findings } = await run({ kills: 4, seed: 4, faults: ["no-catching-up", "no-dedup"] });
-      expect(findings.counts["silent gaps"]).toBeGreaterThan(0);
-      expect(findings.counts.duplicated).toBeGreaterThan(0);
+      // Whether a kill falls between an append and its acknowledgement is chance: a few runs, until one of them does.
+      const seen = { "silent gaps": 0, duplicated: 0 };
+      for (let seed = 4; seed < 8 && (seen["silent gaps"] === 0 || seen.duplicated === 0); seed += 1) {
+        const { findings } = await run({ kills: 4, seed, faults: ["no-catching-up", "no-dedup"] });
+        seen["silent gaps"] += findings.counts["silent gaps"];
+        seen.duplicated += findings.counts.duplicated;
+      }
+      expect(seen["silent gaps"]).toBeGreaterThan(0);
+      expect(seen.duplicated).toBeGreaterThan(0);
     },
     TIMEOUT_MS,
   );
