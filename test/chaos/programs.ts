@@ -1,47 +1,32 @@
-import { build } from "esbuild";
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { Bundle } from "../support/bundle.ts";
 
-const CACHE = fileURLToPath(new URL("../../node_modules/.cache/carillon", import.meta.url));
-
-/**
- * The programs of a run, each bundled into one file of JavaScript: they start in a tenth of the time that the sources
- * take, and a server that is killed every second has to start quickly.
- */
+/** The programs of a run, each bundled into one file: a server that is killed every second has to start quickly. */
 export class Programs implements Disposable {
-  readonly node: string;
-  readonly client: string;
+  readonly #bundles: readonly [node: Bundle, client: Bundle];
 
-  private constructor(node: string, client: string) {
-    this.node = node;
-    this.client = client;
+  private constructor(node: Bundle, client: Bundle) {
+    this.#bundles = [node, client];
   }
 
   static async create(): Promise<Programs> {
-    mkdirSync(CACHE, { recursive: true });
     const [node, client] = await Promise.all([
-      bundle("node", new URL("node-process.ts", import.meta.url)),
-      bundle("client", new URL("client-process.ts", import.meta.url)),
+      Bundle.create(new URL("node-process.ts", import.meta.url)),
+      Bundle.create(new URL("client-process.ts", import.meta.url)),
     ]);
     return new Programs(node, client);
   }
 
-  [Symbol.dispose](): void {
-    for (const file of [this.node, this.client]) rmSync(file, { force: true });
+  /** The server's file. */
+  get node(): string {
+    return this.#bundles[0].file;
   }
-}
 
-async function bundle(name: string, source: URL): Promise<string> {
-  const outfile = join(CACHE, `chaos-${name}-${process.pid}-${Date.now()}.mjs`);
-  await build({
-    entryPoints: [fileURLToPath(source)],
-    outfile,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    conditions: ["@carillon/source"],
-    external: ["@nats-io/transport-node", "lmdb", "ws"],
-  });
-  return outfile;
+  /** The clients' file. */
+  get client(): string {
+    return this.#bundles[1].file;
+  }
+
+  [Symbol.dispose](): void {
+    for (const bundle of this.#bundles) bundle[Symbol.dispose]();
+  }
 }

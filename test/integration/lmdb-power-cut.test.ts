@@ -74,7 +74,7 @@ async function cutPowerUnder(disk: SmallDisk, program: Bundle, seed: number): Pr
 async function run(what: string, sabotage?: Sabotage): Promise<Outcome | null> {
   using disk = SmallDisk.mount(DISK_BYTES);
   if (disk === null) return null;
-  await using program = await KillableStore.program(sabotage);
+  using program = await KillableStore.program(sabotage);
   const outcome = await cutPowerUnder(disk, program, 7);
   console.log(`${what}: ${JSON.stringify(outcome)}`);
   return outcome;

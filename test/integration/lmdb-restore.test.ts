@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await program[Symbol.asyncDispose]();
+  program[Symbol.dispose]();
   await rm(folder, { recursive: true, force: true });
 });
 

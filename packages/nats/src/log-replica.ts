@@ -1,31 +1,28 @@
-import type { GapReason } from "@carillon/protocol";
 import {
   firstPlace,
+  flawOf,
   formatPlace,
+  historyBefore,
+  oldestPlace,
+  pageAfter,
   parsePlace,
   payloadSize,
   Ring,
   type ChannelOptions,
   type Faults,
   type HistoryPage,
+  type LogEntry,
   type LogRecord,
   type Page,
   type PageBounds,
   type Place,
   type Ports,
-  type PublicationRecord,
+  type RetainedLog,
 } from "@carillon/server/backplane";
 import type { IdKey, LogBlock } from "./block.ts";
 import type { ChannelIds, IdMemory } from "./id-memory.ts";
 import { assemble, placeAfter, tagged, type KeptBlock } from "./log-assembly.ts";
 import { Physical } from "./physical.ts";
-
-/** A record at its place. `before` is the tag of the place before it. */
-interface Entry {
-  record: LogRecord;
-  readonly place: Place;
-  readonly before: string;
-}
 
 /** What stands for a publication while it, or an amendment of it, is retained. */
 export interface Target {
@@ -79,7 +76,7 @@ export class LogReplica {
   /** Messages that hold a payload which was erased. */
   readonly dirty: Set<number> = new Set();
   #top: Place;
-  readonly #ring = new Ring<Entry>();
+  readonly #ring = new Ring<LogEntry>();
   readonly #targets = new Map<string, Target>();
   readonly #context: ReplicaContext;
 
@@ -147,7 +144,7 @@ export class LogReplica {
 
   /** The record at an offset, if it is held. */
   recordAt(offset: number): LogRecord | null {
-    const index = offset - this.#oldest().offset - 1;
+    const index = offset - oldestPlace({ top: this.#top, ring: this.#ring }).offset - 1;
     return index >= 0 && index < this.#ring.length ? this.#ring.at(index).record : null;
   }
 
@@ -187,62 +184,24 @@ export class LogReplica {
   covers(after: string): boolean {
     if (this.isWhole) return true;
     const place = parsePlace(after);
-    return place !== null && this.#verify(place) === null;
+    return place !== null && flawOf(this.#retained(), place) === null;
   }
 
   /** The page after a position; after a gap, the page after the oldest place that is left. */
   read(after: string, options: ChannelOptions, bounds: PageBounds): Page {
     this.trim(options);
-    const place = parsePlace(after);
-    const gap = place === null ? "unreadable" : this.#verify(place);
-    const start = place === null || gap !== null ? this.#oldest() : place;
-    const records: LogRecord[] = [];
-    let pos = start;
-    let bytes = 0;
-    for (let index = start.offset - this.#oldest().offset; index < this.#ring.length; index++) {
-      const entry = this.#ring.at(index);
-      const record = this.#asOfNow(entry.record);
-      bytes += payloadSize(record.data);
-      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
-      records.push(record);
-      pos = entry.place;
-    }
-    const atTop = pos.offset === this.#top.offset;
-    return { prev: formatPlace(start), pos: formatPlace(pos), records, atTop, gap };
+    return pageAfter(this.#retained(), after, bounds);
   }
 
-  /** Publications before a position, newest page first; from the top when the position is null or no longer good. */
+  /** Publications before a position, newest page first; from the top when the position is null, from the oldest when it is no longer good. */
   history(before: string | null, options: ChannelOptions, limit: number): HistoryPage {
     this.trim(options);
-    const place = before === null ? this.#top : parsePlace(before);
-    const end = place !== null && this.#verify(place) === null ? place : this.#oldest();
-    const oldest = this.#oldest();
-    const records: PublicationRecord[] = [];
-    let offset = end.offset;
-    while (offset > oldest.offset && records.length < limit) {
-      const { record } = this.#ring.at(offset - oldest.offset - 1);
-      if (record.kind === "publication") records.push(this.#asOfNow(record));
-      offset--;
-    }
-    const prev = offset === oldest.offset ? oldest : this.#ring.at(offset - oldest.offset - 1).place;
-    return { prev: formatPlace(prev), pos: formatPlace(end), records: records.reverse(), more: offset > oldest.offset };
+    return historyBefore(this.#retained(), before, limit);
   }
 
-  /** What is wrong with a position, null if nothing (P5). */
-  #verify(place: Place): GapReason | null {
-    if (place.epoch !== this.#top.epoch) return "epoch";
-    if (place.offset > this.#top.offset) return "rollback";
-    const index = place.offset - this.#oldest().offset;
-    if (index < 0) return "trimmed";
-    const tag = index < this.#ring.length ? this.#ring.at(index).before : this.#top.tag;
-    return tag === place.tag || this.#context.faults.has("no-tag-check") ? null : "rollback";
-  }
-
-  /** The place before the first entry. */
-  #oldest(): Place {
-    const first = this.#ring.first;
-    if (first === undefined) return this.#top;
-    return { epoch: this.#top.epoch, offset: first.place.offset - 1, tag: first.before };
+  #retained(): RetainedLog {
+    const asOfNow = <R extends LogRecord>(record: R): R => this.#asOfNow(record);
+    return { top: this.#top, ring: this.#ring, asOfNow, ignoresTags: this.#context.faults.has("no-tag-check") };
   }
 
   #continues({ epoch, own, after }: LogBlock): boolean {
@@ -274,7 +233,7 @@ export class LogReplica {
   }
 
   #replace({ amend, data, version }: Extract<LogRecord, { kind: "amend" }>): void {
-    const base = this.#oldest().offset + 1;
+    const base = oldestPlace({ top: this.#top, ring: this.#ring }).offset + 1;
     for (const offset of this.#targets.get(amend)?.offsets ?? []) {
       const entry = this.#ring.at(offset - base);
       this.bytes += payloadSize(data) - payloadSize(entry.record.data);
@@ -289,7 +248,7 @@ export class LogReplica {
     for (const holder of this.physical.holders(offsets)) if (holder !== seq) this.dirty.add(holder);
   }
 
-  #forget(entry: Entry): void {
+  #forget(entry: LogEntry): void {
     const id = entry.record.kind === "amend" ? entry.record.amend : entry.record.id;
     const offsets = this.#targets.get(id)?.offsets;
     offsets?.shift();

@@ -34,7 +34,15 @@ export {
   unknownPublication,
   wrongKind,
 } from "./backplane/failures.ts";
-export { payloadSize } from "./backplane/log.ts";
+export { payloadSize } from "./backplane/records.ts";
+export {
+  historyBefore,
+  flawOf,
+  oldestPlace,
+  pageAfter,
+  type LogEntry,
+  type RetainedLog,
+} from "./backplane/retained-log.ts";
 export { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./backplane/position.ts";
 export type {
   AmendRecord,

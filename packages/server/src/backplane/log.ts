@@ -1,17 +1,11 @@
-import type { GapReason, Publisher } from "@carillon/protocol";
+import type { Publisher } from "@carillon/protocol";
 import type { Faults } from "../core/faults.ts";
 import type { Ports } from "../core/ports.ts";
 import type { ChannelOptions, HistoryPage, Page, PageBounds } from "./channel-store.ts";
-import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
-import type { AmendRecord, LogRecord, Payload, PublicationRecord } from "./records.ts";
+import { firstPlace, formatPlace, nextPlace, type Place } from "./position.ts";
+import type { AmendRecord, LogRecord } from "./records.ts";
+import { historyBefore, oldestPlace, pageAfter, type LogEntry, type RetainedLog } from "./retained-log.ts";
 import { Ring } from "./ring.ts";
-
-/** A record at its place. `before` is the tag of the place before it: the link that proves contiguity. */
-interface LogEntry {
-  record: LogRecord;
-  readonly place: Place;
-  readonly before: string;
-}
 
 /** A publication that may still be amended. */
 export interface Target {
@@ -86,63 +80,22 @@ export class Log {
   /** The page after a position; after a gap, the page after the oldest place that is left. */
   read(after: string, options: ChannelOptions, bounds: PageBounds): Page {
     this.trim(options);
-    const place = parsePlace(after);
-    const gap = place === null ? "unreadable" : this.#verify(place);
-    const start = place === null || gap !== null ? this.#oldest() : place;
-    const records: LogRecord[] = [];
-    let pos = start;
-    let bytes = 0;
-    for (let index = start.offset - this.#oldest().offset; index < this.#ring.length; index++) {
-      const entry = this.#ring.at(index);
-      const record = this.#asOfNow(entry.record);
-      bytes += payloadSize(record.data);
-      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
-      records.push(record);
-      pos = entry.place;
-    }
-    const atTop = pos.offset === this.#top.offset;
-    return { prev: formatPlace(start), pos: formatPlace(pos), records, atTop, gap };
+    return pageAfter(this.#retained(), after, bounds);
   }
 
-  /** Publications before a position, newest page first; from the top when the position is null or no longer good. */
+  /** Publications before a position, newest page first; from the top when the position is null, from the oldest when it is no longer good. */
   history(before: string | null, options: ChannelOptions, limit: number): HistoryPage {
     this.trim(options);
-    const place = before === null ? this.#top : parsePlace(before);
-    const end = place !== null && this.#verify(place) === null ? place : this.#oldest();
-    const oldest = this.#oldest();
-    const records: PublicationRecord[] = [];
-    let offset = end.offset;
-    while (offset > oldest.offset && records.length < limit) {
-      const { record } = this.#ring.at(offset - oldest.offset - 1);
-      if (record.kind === "publication") records.push(this.#asOfNow(record));
-      offset--;
-    }
-    const prev = offset === oldest.offset ? oldest : this.#ring.at(offset - oldest.offset - 1).place;
-    return { prev: formatPlace(prev), pos: formatPlace(end), records: records.reverse(), more: offset > oldest.offset };
+    return historyBefore(this.#retained(), before, limit);
   }
 
-  /**
-   * What is wrong with a position, null if nothing: it is good if its successor is retained and links to it, or if it
-   * is the top itself (P5).
-   */
-  #verify(place: Place): GapReason | null {
-    if (place.epoch !== this.#top.epoch) return "epoch";
-    if (place.offset > this.#top.offset) return "rollback";
-    const index = place.offset - this.#oldest().offset;
-    if (index < 0) return "trimmed";
-    const tag = index < this.#ring.length ? this.#ring.at(index).before : this.#top.tag;
-    return tag === place.tag || this.#faults.has("no-tag-check") ? null : "rollback";
-  }
-
-  /** The place before the first retained entry. */
-  #oldest(): Place {
-    const first = this.#ring.first;
-    if (first === undefined) return this.#top;
-    return { epoch: this.#top.epoch, offset: first.place.offset - 1, tag: first.before };
+  #retained(): RetainedLog {
+    const asOfNow = <R extends LogRecord>(record: R): R => this.#asOfNow(record);
+    return { top: this.#top, ring: this.#ring, asOfNow, ignoresTags: this.#faults.has("no-tag-check") };
   }
 
   #replace(id: string, { data, version }: AmendRecord): void {
-    const base = this.#oldest().offset + 1;
+    const base = oldestPlace({ top: this.#top, ring: this.#ring }).offset + 1;
     for (const offset of this.#targets.get(id)?.offsets ?? []) {
       const entry = this.#ring.at(offset - base);
       entry.record = { ...entry.record, data, version };
@@ -161,10 +114,4 @@ export class Log {
     const isExpired = record.expires !== 0 && record.expires <= this.#ports.wallMs();
     return isExpired ? { ...record, data: null } : record;
   }
-}
-
-/** Bytes of a payload, near enough for the bound of a page. */
-export function payloadSize(data: Payload): number {
-  if (data === null) return 0;
-  return typeof data === "string" ? data.length : data.byteLength;
 }

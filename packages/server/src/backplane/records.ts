@@ -65,3 +65,9 @@ export type LogRecord = PublicationRecord | AmendRecord;
 export type StateRecord = EntryRecord | RemovalRecord;
 /** What a channel of either kind delivers. */
 export type ChannelRecord = LogRecord | StateRecord;
+
+/** Bytes of a payload, near enough for the bound of a page. */
+export function payloadSize(data: Payload): number {
+  if (data === null) return 0;
+  return typeof data === "string" ? data.length : data.byteLength;
+}

@@ -1,9 +1,8 @@
 import type { Ports } from "../core/ports.ts";
 import type { Faults } from "../core/faults.ts";
 import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channel-store.ts";
-import { payloadSize } from "./log.ts";
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
-import type { EntryRecord, RemovalRecord, StateRecord } from "./records.ts";
+import { type EntryRecord, payloadSize, type RemovalRecord, type StateRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
 import { isRefresh, refuseChange, type SetChange } from "./state-rules.ts";
 

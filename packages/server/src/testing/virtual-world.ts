@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { Ports, Timer } from "../core/ports.ts";
+import { Alarms } from "./alarms.ts";
 
 /** Settings of a {@link VirtualWorld}. */
 export interface VirtualWorldOptions {
@@ -7,13 +8,6 @@ export interface VirtualWorldOptions {
   readonly seed?: number;
   /** What the wall clock says at the start, in milliseconds since 1970. Default: some day in 2026. */
   readonly wallMs?: number;
-}
-
-interface Alarm {
-  readonly atMs: number;
-  /** Alarms of one millisecond ring in the order in which they were set. */
-  readonly order: number;
-  callback: (() => void) | null;
 }
 
 /** Ticks in which a world must come to rest; beyond, two parties keep each other busy for ever. */
@@ -30,10 +24,8 @@ export class VirtualWorld implements Ports {
   #nowMs = 0;
   #wallOffsetMs: number;
   #chance: number;
-  #order = 0;
   #ticks: (() => void)[] = [];
-  /** A binary heap: the next alarm is the first. */
-  readonly #alarms: Alarm[] = [];
+  readonly #alarms = new Alarms();
 
   constructor({ seed = 1, wallMs = START_WALL_MS }: VirtualWorldOptions = {}) {
     this.#chance = seed | 0;
@@ -49,13 +41,7 @@ export class VirtualWorld implements Ports {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const alarm: Alarm = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
-    this.#push(alarm);
-    return {
-      cancel: () => {
-        alarm.callback = null;
-      },
-    };
+    return this.#alarms.set(this.#nowMs + Math.max(0, delayMs), callback);
   }
 
   endOfTick(callback: () => void): void {
@@ -81,7 +67,7 @@ export class VirtualWorld implements Ports {
 
   /** How many timers are set. */
   get timers(): number {
-    return this.#alarms.reduce((count, { callback }) => count + (callback === null ? 0 : 1), 0);
+    return this.#alarms.size;
   }
 
   /** The wall clock is set by this much; no timer notices. */
@@ -103,13 +89,9 @@ export class VirtualWorld implements Ports {
   advance(ms: number): void {
     this.settle();
     const untilMs = this.#nowMs + ms;
-    for (let next = this.#alarms[0]; next !== undefined && next.atMs <= untilMs; next = this.#alarms[0]) {
-      this.#shift();
-      const { callback } = next;
-      if (callback === null) continue;
-      next.callback = null;
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      callback();
+    for (let due = this.#alarms.takeDue(untilMs); due !== null; due = this.#alarms.takeDue(untilMs)) {
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
+      due.callback();
       this.settle();
     }
     this.#nowMs = untilMs;
@@ -122,38 +104,4 @@ export class VirtualWorld implements Ports {
     bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
     return (bits ^ (bits >>> 14)) >>> 0;
   }
-
-  #push(alarm: Alarm): void {
-    const heap = this.#alarms;
-    let index = heap.length;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || isBefore(above, alarm)) break;
-      heap[index] = above;
-      index = parent;
-    }
-    heap[index] = alarm;
-  }
-
-  #shift(): void {
-    const heap = this.#alarms;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let index = 0;
-    for (;;) {
-      const left = heap[index * 2 + 1];
-      const right = heap[index * 2 + 2];
-      const isRight = left !== undefined && right !== undefined && isBefore(right, left);
-      const below = isRight ? right : left;
-      if (below === undefined || isBefore(last, below)) break;
-      heap[index] = below;
-      index = index * 2 + (isRight ? 2 : 1);
-    }
-    heap[index] = last;
-  }
-}
-
-function isBefore(one: Alarm, other: Alarm): boolean {
-  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
 }

@@ -1,12 +1,6 @@
 import type { Ports, Timer } from "../../core/ports.ts";
+import { Alarms } from "../alarms.ts";
 import { quickHash, SimulatedRandom } from "./simulated-random.ts";
-
-interface Alarm {
-  readonly atMs: number;
-  /** Alarms of one millisecond ring in the order in which they were set. */
-  readonly order: number;
-  callback: (() => void) | null;
-}
 
 /** The world of one machine in a simulation: its ports, until it is stopped. */
 export interface SimulatedMachine extends Ports {
@@ -45,10 +39,8 @@ export class SimulatedWorld {
   /** How often something happened, by name: what a scenario has exercised. */
   readonly counts: Map<string, number> = new Map();
   #nowMs = 0;
-  #order = 0;
   #hash = 0;
-  /** A binary heap: the next alarm is the first. */
-  readonly #alarms: Alarm[] = [];
+  readonly #alarms = new Alarms();
 
   constructor({ seed, isTraced = false }: SimulatedWorldOptions) {
     this.random = new SimulatedRandom(seed);
@@ -85,13 +77,7 @@ export class SimulatedWorld {
 
   /** Calls back after a delay. */
   after(delayMs: number, callback: () => void): Timer {
-    const alarm: Alarm = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
-    this.#push(alarm);
-    return {
-      cancel: () => {
-        alarm.callback = null;
-      },
-    };
+    return this.#alarms.set(this.#nowMs + Math.max(0, delayMs), callback);
   }
 
   /** The ports of a machine with clocks and chance of its own. */
@@ -152,56 +138,14 @@ export class SimulatedWorld {
   }
 
   #step(untilMs: number): boolean {
-    for (;;) {
-      const next = this.#alarms[0];
-      if (next === undefined || next.atMs > untilMs) {
-        this.#nowMs = Math.max(this.#nowMs, untilMs);
-        return false;
-      }
-      this.#shift();
-      const { callback } = next;
-      if (callback === null) continue;
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      this.steps++;
-      callback();
-      return true;
-    }
-  }
-
-  #push(alarm: Alarm): void {
-    const heap = this.#alarms;
-    let index = heap.length;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || isBefore(above, alarm)) break;
-      heap[index] = above;
-      index = parent;
-    }
-    heap[index] = alarm;
-  }
-
-  #shift(): void {
-    const heap = this.#alarms;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let index = 0;
-    for (;;) {
-      const left = heap[index * 2 + 1];
-      const right = heap[index * 2 + 2];
-      const isRight = left !== undefined && right !== undefined && isBefore(right, left);
-      const below = isRight ? right : left;
-      if (below === undefined || isBefore(last, below)) break;
-      heap[index] = below;
-      index = index * 2 + (isRight ? 2 : 1);
-    }
-    heap[index] = last;
+    const due = this.#alarms.takeDue(untilMs);
+    this.#nowMs = Math.max(this.#nowMs, due?.atMs ?? untilMs);
+    if (due === null) return false;
+    this.steps++;
+    due.callback();
+    return true;
   }
 }
 
 /** The real one, kept before a simulation forbids it. */
 const turn = setImmediate;
-
-function isBefore(one: Alarm, other: Alarm): boolean {
-  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
-}
