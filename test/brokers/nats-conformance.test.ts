@@ -4,6 +4,7 @@ import { missingNats, NatsServer, openStore } from "../support/nats-server.ts";
 
 const missing = missingNats();
 
+/** Each case has a server of its own, so that they can go on beside each other: most of what they do is wait. */
 const subject: ConformanceSubject = {
   name: "nats",
   // NATS has a clock of its own, so tests wait for it.
@@ -20,7 +21,7 @@ const subject: ConformanceSubject = {
   },
 };
 
-describe("the NATS backplane", () => {
+describe.concurrent("the NATS backplane", () => {
   for (const { name, skip, run } of conformanceTests(subject)) {
     // oxlint-disable-next-line vitest/expect-expect, vitest/valid-title -- The cases bring their own assertions, for any test runner.
     test(name, { timeout: 60_000 }, async (context) => {

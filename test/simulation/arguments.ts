@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { plantedFault } from "./faults.ts";
+import { REAL_BACKPLANES, type RealBackplane } from "./real/broker-server.ts";
 
 /** What was asked for on the command line. */
 export interface Arguments {
@@ -7,6 +8,10 @@ export interface Arguments {
   readonly seeds: number;
   /** The first of them. */
   readonly seed: number;
+  /** The backplane over a real server; null: a model of one, on a virtual clock. */
+  readonly backplane: RealBackplane | null;
+  /** Seeds that a process plays side by side on the real clock. */
+  readonly atOnce: number;
   /** Name of a planted fault. */
   readonly fault: string | null;
   /** Happenings of a scenario; null: as many as it draws. */
@@ -32,7 +37,11 @@ export const USAGE = `npm run simulate -- [options]
   --keep I,J,…   of the scenario, keep these happenings only
   --trace        print what happened
   --controls     plant each fault in turn and tell after how many seeds it was found
-  --workers N    processes that play (default 2)`;
+  --workers N    processes that play (default 2)
+
+  --backplane B  on the real clock, over a real server: redis or nats (default: a model on a virtual clock). What happens
+                 comes from the seed, but not when exactly: a seed does not do the same twice, and is not made smaller
+  --at-once N    seeds that a process plays side by side there (default 10)`;
 
 /** Reads the command line; throws a sentence that says what is wrong with it. */
 export function readArguments(args: readonly string[], freshSeed: number): Arguments {
@@ -48,23 +57,34 @@ export function readArguments(args: readonly string[], freshSeed: number): Argum
       controls: { type: "boolean", default: false },
       "control-seeds": { type: "string" },
       workers: { type: "string" },
+      backplane: { type: "string" },
+      "at-once": { type: "string" },
       worker: { type: "boolean", default: false },
     },
   });
   const isOne = values.keep !== undefined || values.trace;
+  const backplane = values.backplane === undefined ? null : realBackplane(values.backplane);
   if (values.fault !== undefined) plantedFault(values.fault);
   return {
-    seeds: whole("--seeds", values.seeds, isOne ? 1 : 1_000),
+    seeds: whole("--seeds", values.seeds, isOne ? 1 : backplane === null ? 1_000 : 100),
     seed: whole("--seed", values.seed, freshSeed),
     steps: values.steps === undefined ? null : whole("--steps", values.steps, 0),
+    backplane,
+    atOnce: Math.max(1, whole("--at-once", values["at-once"], 10)),
     fault: values.fault ?? null,
     keep: values.keep === undefined ? null : values.keep.split(",").map((index) => whole("--keep", index, 0)),
     isTraced: values.trace,
     isControls: values.controls,
-    controlSeeds: whole("--control-seeds", values["control-seeds"], 3_000),
+    controlSeeds: whole("--control-seeds", values["control-seeds"], backplane === null ? 3_000 : 60),
     workers: Math.max(1, whole("--workers", values.workers, 2)),
     isWorker: values.worker,
   };
+}
+
+function realBackplane(name: string): RealBackplane {
+  const found = REAL_BACKPLANES.find((each) => each === name);
+  if (found === undefined) throw new Error(`Expected ${REAL_BACKPLANES.join(" or ")} after --backplane, got ${name}.`);
+  return found;
 }
 
 function whole(name: string, value: string | undefined, otherwise: number): number {

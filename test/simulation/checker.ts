@@ -1,4 +1,4 @@
-import type { SimulatedWorld } from "@carillon/server/testing";
+import type { World } from "@carillon/server/testing";
 
 /** A promise that did not hold. */
 export interface Violation {
@@ -27,9 +27,9 @@ export type ViolationKind =
 /** Collects what went wrong. A listener of the SDK must not throw, so a violation is kept, and the run ends by it. */
 export class Checker {
   readonly violations: Violation[] = [];
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
 
-  constructor(world: SimulatedWorld) {
+  constructor(world: World) {
     this.#world = world;
   }
 

@@ -6,6 +6,8 @@ import { connectWith } from "./patched-client.ts";
 export interface PlantedFault {
   readonly name: string;
   readonly breaks: string;
+  /** It can be planted in a model of a broker only, or over a real one only. Default: in both. */
+  readonly needs?: "model" | "real";
   /** In the server, or in the store: a member of the server's own list. */
   readonly server?: Fault;
   /** In the SDK: a piece of its source, which stands there exactly once, and what takes its place. */
@@ -16,7 +18,7 @@ export interface PlantedFault {
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: "no-dedup", breaks: "P3", server: "no-dedup" },
   { name: "ack-before-append", breaks: "P2", server: "ack-before-append" },
-  { name: "visible-before-durable", breaks: "P2", server: "visible-before-durable" },
+  { name: "visible-before-durable", breaks: "P2", server: "visible-before-durable", needs: "model" },
   { name: "no-catching-up", breaks: "P4", server: "no-catching-up" },
   { name: "hidden-hole", breaks: "P4", server: "hidden-hole" },
   { name: "no-tag-check", breaks: "P5", server: "no-tag-check" },

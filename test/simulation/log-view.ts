@@ -1,13 +1,7 @@
 import type { Gap } from "@carillon/client";
-import {
-  shown,
-  type ChannelTruth,
-  type LogRecord,
-  type Place,
-  type SimulatedWorld,
-  type Truth,
-} from "@carillon/server/testing";
+import { shown, type ChannelTruth, type LogRecord, type Place, type World, type Truth } from "@carillon/server/testing";
 import type { Checker } from "./checker.ts";
+import type { Docket } from "./docket.ts";
 import type { Permissions } from "./permissions.ts";
 
 /** An item as the application sees it. */
@@ -26,10 +20,11 @@ export interface LogViewContext {
   readonly name: string;
   readonly user: string;
   readonly channel: string;
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly truth: Truth;
   readonly checker: Checker;
   readonly permissions: Permissions;
+  readonly docket: Docket;
 }
 
 /**
@@ -53,71 +48,59 @@ export class LogView {
 
   /** A subscription was agreed on, at a position. */
   began(position: string | null): void {
-    const place = this.#truth?.place(position);
-    if (place === undefined) return this.#fail("not durable", `begins at ${position}, which never was`);
-    if (this.#place !== null && this.#place !== place) {
-      this.#fail("gap", `begins at ${place.depth}, it was at ${this.#place.depth}, and nobody said so`);
-    }
-    this.#place = place;
+    this.#judge([position], () => {
+      const place = this.#truth?.place(position);
+      if (place === undefined) return this.#fail("not durable", `begins at ${position}, which never was`);
+      if (this.#place !== null && this.#place !== place) {
+        this.#fail("gap", `begins at ${place.depth}, it was at ${this.#place.depth}, and nobody said so`);
+      }
+      this.#place = place;
+    });
   }
 
   /** The application has ended the subscription; the next one starts anew. */
   forget(): void {
-    this.#place = null;
-    this.payloads.clear();
+    this.#judge([], () => {
+      this.#place = null;
+      this.payloads.clear();
+    });
   }
 
   /** It starts at a position that was kept from before. */
   startAt(position: string): void {
-    this.#place = this.#truth?.place(position) ?? null;
+    this.#judge([], () => {
+      this.#place = this.#truth?.place(position) ?? null;
+    });
   }
 
   /** An item was delivered. */
   item(item: SeenItem): void {
-    const { world } = this.#context;
+    const { world, docket } = this.#context;
     const id = item.amendment ?? item.id;
     world.note(`${this.#context.name} got ${id} in ${this.#context.channel}`);
-    const from = this.#place;
-    if (from === null) return this.#fail("broken", `got ${id} before the subscription was agreed on`);
     // After a roll back the same publication may stand on two branches, made at two times.
-    const place = from.next.find(({ records: [record] }) => isItem(record, id) && record.at === item.at);
-    if (place === undefined) return this.#wrongItem(from, id);
-    this.#place = place;
-    this.#checkValue(item);
-    this.#context.permissions.delivered(this.#context, place.committedMs, id);
-    world.count("deliveries");
+    const isIt = ({ records: [record] }: Place): boolean => isItem(record, id) && record.at === item.at;
+    docket.add(
+      () => this.#place === null || this.#place.next.some(isIt),
+      () => this.#judgeItem(item, id, isIt),
+    );
   }
 
   /** A gap was announced. */
-  gap({ from, to, reason }: Gap): void {
+  gap(gap: Gap): void {
     const { world, name, channel } = this.#context;
-    world.note(`${name} got a gap by ${reason} in ${channel}`);
-    world.count(`gaps announced: ${reason}`);
-    this.payloads.clear();
-    const truth = this.#truth;
-    const start = truth?.place(from);
-    const end = truth?.place(to);
-    if (truth === undefined || start === undefined || end === undefined)
-      return this.#fail("gap", "a gap between places that never were");
-    if (start !== this.#place) this.#fail("gap", `a gap from ${start.depth}, it was at ${this.#place?.depth}`);
-    truth.age();
-    if (!end.isTrimmed) this.#fail("lost", `a gap by ${reason} hides items that are retained`);
-    else if (reason === "trimmed" && !isBefore(start, end) && truth.restores === 0) {
-      this.#fail("gap", "a gap by trimming that leads back");
-    } else if ((reason === "rollback" || reason === "epoch") && !start.wasLeft && this.#isOnTop(start)) {
-      this.#fail("gap", `a gap by ${reason} where nothing was rolled back`);
-    }
-    this.#place = end;
+    world.note(`${name} got a gap by ${gap.reason} in ${channel}`);
+    world.count(`gaps announced: ${gap.reason}`);
+    this.#judge([gap.from, gap.to], () => this.#judgeGap(gap));
   }
 
   /** It is live, or everything has come to rest: the SDK's position is where the finger is. */
   at(position: string | null): void {
-    if (this.#place !== null && position !== this.#place.pos) {
-      this.#fail(
-        "lost",
-        `stands at ${this.#truth?.place(position)?.depth}, but what was delivered ends at ${this.#place.depth}`,
-      );
-    }
+    this.#judge([position], () => {
+      const place = this.#truth?.place(position);
+      if (this.#place === null || place === this.#place) return;
+      this.#fail("lost", `stands at ${place?.depth}, but what was delivered ends at ${this.#place.depth}`);
+    });
   }
 
   /** Everything has come to rest: nothing is missing, and every publication is what it has become. */
@@ -137,6 +120,41 @@ export class LogView {
         `shows ${value.slice(0, 60)} for ${id}, it has become ${shown(record.data).slice(0, 60)}`,
       );
     }
+  }
+
+  #judge(positions: readonly (string | null)[], judge: () => void): void {
+    const isKnown = (): boolean => positions.every((pos) => pos === null || this.#truth?.place(pos) !== undefined);
+    this.#context.docket.add(isKnown, judge);
+  }
+
+  #judgeItem(item: SeenItem, id: string, isIt: (place: Place) => boolean): void {
+    const { world } = this.#context;
+    const from = this.#place;
+    if (from === null) return this.#fail("broken", `got ${id} before the subscription was agreed on`);
+    const place = from.next.find(isIt);
+    if (place === undefined) return this.#wrongItem(from, id);
+    this.#place = place;
+    this.#checkValue(item);
+    this.#context.permissions.delivered(this.#context, place.committedMs, id);
+    world.count("deliveries");
+  }
+
+  #judgeGap({ from, to, reason }: Gap): void {
+    this.payloads.clear();
+    const truth = this.#truth;
+    const start = truth?.place(from);
+    const end = truth?.place(to);
+    if (truth === undefined || start === undefined || end === undefined)
+      return this.#fail("gap", "a gap between places that never were");
+    if (start !== this.#place) this.#fail("gap", `a gap from ${start.depth}, it was at ${this.#place?.depth}`);
+    truth.age();
+    if (!end.isTrimmed) this.#fail("lost", `a gap by ${reason} hides items that are retained`);
+    else if (reason === "trimmed" && !isBefore(start, end) && truth.restores === 0) {
+      this.#fail("gap", "a gap by trimming that leads back");
+    } else if ((reason === "rollback" || reason === "epoch") && !start.wasLeft && this.#isOnTop(start)) {
+      this.#fail("gap", `a gap by ${reason} where nothing was rolled back`);
+    }
+    this.#place = end;
   }
 
   get #truth(): ChannelTruth | undefined {

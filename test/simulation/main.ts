@@ -2,11 +2,15 @@
  * `npm run simulate`: whole clusters with their clients in one process, on a virtual clock, from a seed; see
  * docs/reliability.md, "The simulator". Exit code 0: no promise was broken (with --controls: each fault was found).
  */
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { readArguments, USAGE, type Arguments } from "./arguments.ts";
-import type { ChunkResult } from "./chunk.ts";
+import type { Chunk, ChunkResult } from "./chunk.ts";
 import { PLANTED_FAULTS, subjectWith } from "./faults.ts";
 import { Pool, serveChunks } from "./pool.ts";
 import { Report } from "./report.ts";
+import { playReal } from "./real/real-house.ts";
 import { runScenario } from "./run-seed.ts";
 import { drawScenario, only, tellHappening, type Scenario } from "./scenario.ts";
 import { shrink } from "./shrink.ts";
@@ -33,19 +37,41 @@ const MUST_HAPPEN = [
   "servers drained",
   "servers killed",
 ];
+/** The same on a real broker. */
+const MUST_HAPPEN_REALLY = [
+  "answers cut off",
+  "broker connections cut",
+  "broker crashes",
+  "broker stood still",
+  "connections cut",
+  "duplicates suppressed",
+  "gaps announced: rollback",
+  "gaps announced: trimmed",
+  "live deliveries lost",
+  "permissions taken",
+  "readers fell behind",
+  "roll backs",
+  "servers drained",
+  "servers killed",
+  "servers partitioned",
+  "servers stood still",
+];
 /** From so many seeds on, that is asked for. */
-const MANY_SEEDS = 300;
+const MANY_SEEDS = 200;
 
 /** Plays seeds in a pool, up to the first that fails. */
 async function play(pool: Pool, args: Arguments, fault: string | null, count: number, chunk: number): Promise<Report> {
   const report = new Report();
   let next = args.seed;
   let lastMs = performance.now();
-  const give = (): { from: number; count: number; fault: string | null; steps: number | null } | null => {
-    if (report.failure !== null || next >= args.seed + count) return null;
+  const { backplane, steps } = args;
+  // On the real clock a seed is not to be had again, so all are played.
+  const isEnough = (): boolean => report.failure !== null && (backplane === null || fault !== null);
+  const give = (): Chunk | null => {
+    if (isEnough() || next >= args.seed + count) return null;
     const from = next;
     next = Math.min(args.seed + count, next + chunk);
-    return { from, count: next - from, fault, steps: args.steps };
+    return { from, count: next - from, fault, steps, backplane };
   };
   await pool.play(give, (result: ChunkResult) => {
     report.add(result);
@@ -56,9 +82,21 @@ async function play(pool: Pool, args: Arguments, fault: string | null, count: nu
   return report;
 }
 
+/** Prints a failure that can't be had again, and keeps its whole trace. */
+async function show({ failure }: Report): Promise<void> {
+  if (failure === null) return;
+  const folder = await mkdtemp(join(tmpdir(), "carillon-simulated-"));
+  const file = join(folder, `seed-${failure.seed}.txt`);
+  await writeFile(file, `${failure.trace.join("\n")}\n`);
+  console.log(`\nSeed ${failure.seed}: ${told(failure.violation)}\nIts trace, to the end; all of it is in ${file}:`);
+  console.log(failure.trace.slice(-TRACE_LINES).join("\n"));
+}
+
 /** Plays one scenario in this process, and prints what happened. */
 async function playOne(scenario: Scenario, args: Arguments): Promise<void> {
-  const result = await runScenario(scenario, { ...(await subjectWith(args.fault)), isTraced: true });
+  const options = { ...(await subjectWith(args.fault)), isTraced: true };
+  const { backplane } = args;
+  const result = await (backplane === null ? runScenario(scenario, options) : playReal(backplane, scenario, options));
   if (args.isTraced) console.log(result.trace.join("\n"));
   else for (const happening of scenario.happenings) console.log(tellHappening(happening));
   console.log(`Seed ${scenario.seed}, ${result.steps} steps, hash ${result.hash}: ${told(result.violation)}`);
@@ -101,8 +139,11 @@ function told(violation: { readonly kind: string; readonly text: string; readonl
 
 /** Plants each fault in turn. */
 async function control(pool: Pool, args: Arguments): Promise<void> {
-  for (const { name, breaks } of PLANTED_FAULTS) {
-    const report = await play(pool, args, name, args.controlSeeds, 5);
+  const faults = PLANTED_FAULTS.filter(
+    ({ needs }) => needs === undefined || (needs === "model") === (args.backplane === null),
+  );
+  for (const { name, breaks } of faults) {
+    const report = await play(pool, args, name, args.controlSeeds, args.backplane === null ? 5 : args.atOnce);
     const { failure } = report;
     if (failure === null) process.exitCode = 1;
     const after =
@@ -116,18 +157,23 @@ async function control(pool: Pool, args: Arguments): Promise<void> {
 async function main(args: Arguments): Promise<void> {
   console.log(`Seed ${args.seed}`);
   if (args.seeds === 1 && (args.isTraced || args.keep !== null)) {
-    const scenario = drawScenario(args.seed, args.steps);
+    const scenario = drawScenario(args.seed, args.steps, args.backplane !== null);
     return playOne(args.keep === null ? scenario : only(scenario, new Set(args.keep)), args);
   }
   const pool = new Pool(args.workers);
   try {
     if (args.isControls) return await control(pool, args);
-    const report = await play(pool, args, args.fault, args.seeds, CHUNK);
-    console.log(report.summary());
-    const missing = report.played < MANY_SEEDS || args.fault !== null ? [] : report.missing(MUST_HAPPEN);
+    const isReal = args.backplane !== null;
+    const report = await play(pool, args, args.fault, args.seeds, isReal ? args.atOnce : CHUNK);
+    console.log(report.summary(isReal));
+    const missing =
+      report.played < MANY_SEEDS || args.fault !== null
+        ? []
+        : report.missing(isReal ? MUST_HAPPEN_REALLY : MUST_HAPPEN);
     if (missing.length > 0) console.log(`\nThe seeds prove little: none has exercised ${missing.join(", ")}.`);
     if (missing.length > 0 || report.failure !== null) process.exitCode = 1;
-    if (report.failure !== null) await explain(args, report.failure);
+    if (isReal) await show(report);
+    else if (report.failure !== null) await explain(args, report.failure);
   } finally {
     pool.close();
   }

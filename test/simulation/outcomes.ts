@@ -1,5 +1,6 @@
-import { CLOCK_JUMP_MAX_MS, type SimulatedWorld, type Truth } from "@carillon/server/testing";
+import { CLOCK_JUMP_MAX_MS, type Place, type Truth, type World } from "@carillon/server/testing";
 import type { Checker } from "./checker.ts";
+import { AT_ONCE, type Docket } from "./docket.ts";
 import { LIMITS } from "./setting.ts";
 
 /** One publish or amendment, from its call to its end. */
@@ -20,11 +21,11 @@ export class Outcomes {
   readonly attempts: Attempt[] = [];
   /** Everything else that is still open: sets, pages of history, subscribes. */
   readonly #open = new Map<object, { readonly what: string; readonly startedMs: number }>();
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #truth: Truth;
   readonly #checker: Checker;
 
-  constructor(world: SimulatedWorld, truth: Truth, checker: Checker) {
+  constructor(world: World, truth: Truth, checker: Checker) {
     this.#world = world;
     this.#truth = truth;
     this.#checker = checker;
@@ -35,11 +36,12 @@ export class Outcomes {
     call: Omit<Attempt, "state" | "code" | "startedMs">,
     promise: Promise<{ readonly pos: string; readonly at: number }>,
     isAlive: () => boolean,
+    docket: Docket = AT_ONCE,
   ): void {
     const attempt: Attempt = { ...call, startedMs: this.#world.nowMs, state: "open", code: "" };
     this.attempts.push(attempt);
     promise.then(
-      (result) => (isAlive() ? this.#accepted(attempt, result) : undefined),
+      (result) => (isAlive() ? this.#accepted(attempt, result, docket) : undefined),
       (error: unknown) => (isAlive() ? this.#refused(attempt, error) : undefined),
     );
   }
@@ -85,19 +87,25 @@ export class Outcomes {
     this.#checkOrder();
   }
 
-  #accepted(attempt: Attempt, { pos, at }: { readonly pos: string; readonly at: number }): void {
+  #accepted(attempt: Attempt, { pos, at }: { readonly pos: string; readonly at: number }, docket: Docket): void {
     attempt.state = "accepted";
     const { who, id, channel } = attempt;
     this.#world.note(`${who} was told that ${id} is in ${channel}`);
     this.#world.count("publishes accepted");
-    const place = this.#truth.channels.get(channel)?.place(pos);
-    const [record] = place?.records ?? [];
-    if (place === undefined || record === undefined || !("id" in record)) {
-      return this.#checker.fail("publish", `${who}: ${id} was accepted at ${pos}, where nothing is stored`);
-    }
-    if (record.id !== id) this.#checker.fail("publish", `${who}: ${id} was accepted at the place of ${record.id}`);
-    else if (record.at !== at)
-      this.#checker.fail("publish", `${who}: ${id} was stored at another time than was answered`);
+    const place = (): Place | undefined => this.#truth.channels.get(channel)?.place(pos);
+    docket.add(
+      () => place() !== undefined,
+      () => {
+        const [record] = place()?.records ?? [];
+        if (record === undefined || !("id" in record)) {
+          this.#checker.fail("publish", `${who}: ${id} was accepted at ${pos}, where nothing is stored`);
+        } else if (record.id !== id) {
+          this.#checker.fail("publish", `${who}: ${id} was accepted at the place of ${record.id}`);
+        } else if (record.at !== at) {
+          this.#checker.fail("publish", `${who}: ${id} was stored at another time than was answered`);
+        }
+      },
+    );
   }
 
   #refused(attempt: Attempt, error: unknown): void {

@@ -1,6 +1,7 @@
 import type { AnyChannel, Client, ClientPorts, connect as connectClient, EnvironmentEvent } from "@carillon/client";
-import type { SimulatedMachine, SimulatedNetwork, SimulatedWorld, Truth } from "@carillon/server/testing";
+import type { ChannelTruth, Machine, SimulatedNetwork, Truth, World } from "@carillon/server/testing";
 import type { Checker } from "./checker.ts";
+import type { Docket } from "./docket.ts";
 import { LogView } from "./log-view.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Permissions } from "./permissions.ts";
@@ -9,12 +10,14 @@ import { StateView } from "./state-view.ts";
 
 /** What pages share. */
 export interface PageContext {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly network: SimulatedNetwork;
   readonly truth: Truth;
   readonly checker: Checker;
   readonly permissions: Permissions;
   readonly outcomes: Outcomes;
+  /** Where what a page is told is judged. */
+  readonly docket: () => Docket;
   /** The SDK. */
   readonly connect: typeof connectClient;
   readonly openSocket: ClientPorts["open"] extends (events: infer E) => infer S
@@ -37,8 +40,9 @@ export class Page {
   isGone = false;
   /** The application is done with it: nobody brings it back. */
   hasLeft = false;
+  readonly docket: Docket;
   readonly #context: PageContext;
-  readonly #machine: SimulatedMachine;
+  readonly #machine: Machine;
   #watchers = new Set<(event: EnvironmentEvent) => void>();
   #frozenUntilMs = 0;
   #calls = 0;
@@ -47,6 +51,7 @@ export class Page {
     this.name = name;
     this.user = user;
     this.#context = context;
+    this.docket = context.docket();
     this.#machine = context.world.machine(name);
     this.client = context.connect({
       url: "ws://simulated.test/realtime",
@@ -113,11 +118,12 @@ export class Page {
     const { outcomes, truth, checker } = this.#context;
     const page = this.channel(channel).history({ limit });
     outcomes.asked(`${this.name} history of ${channel}`, page);
+    const log = (): ChannelTruth | undefined => truth.channels.get(channel);
     const check = ({ items, prev, pos }: Awaited<typeof page>): void => {
-      const log = truth.channels.get(channel);
-      let place = log?.place(pos) ?? null;
+      let place = log()?.place(pos) ?? null;
+      const start = log()?.place(prev) ?? null;
       const ids: string[] = [];
-      for (; place !== null && place.pos !== prev; place = place.before) {
+      for (; place !== null && place !== start; place = place.before) {
         const [record] = place.records;
         if (record?.kind === "publication") ids.unshift(record.id);
       }
@@ -125,7 +131,14 @@ export class Page {
       if (place !== null && ids.join(" ") === told) return;
       checker.fail("lost", `${this.name}: history of ${channel} has ${told}, it was ${ids.join(" ")}`);
     };
-    page.then(check, () => {});
+    page.then(
+      (got) =>
+        this.docket.add(
+          () => log()?.place(got.pos) !== undefined,
+          () => check(got),
+        ),
+      () => {},
+    );
   }
 
   set(channel: string, key: string | null, value: unknown, expect: number | null): void {
@@ -176,7 +189,9 @@ export class Page {
     const positions = new Map<string, string>();
     for (const [channel, view] of this.logs) {
       // What an application stores is where it was after the last item that it has dealt with.
-      if (this.wanted.has(channel) && view.place !== null) positions.set(channel, view.place.pos);
+      if (this.wanted.has(channel) && view.place !== null && view.place.pos !== null) {
+        positions.set(channel, view.place.pos);
+      }
     }
     return positions;
   }
@@ -190,6 +205,7 @@ export class Page {
     const { state } = this.client;
     if (state !== "connected") return [`${this.name} is ${state}`];
     const problems: string[] = [];
+    if (this.docket.open > 0) problems.push(`${this.name}: ${this.docket.open} things that it was told are not known`);
     for (const channel of this.wanted) {
       const handle = this.#handle(channel);
       const told = `${this.name}, ${channel}`;
@@ -240,12 +256,13 @@ export class Page {
     promise: Promise<{ pos: string; at: number }>,
   ): void {
     const call = { who: this.name, channel, id, number, isAmendment };
-    this.#context.outcomes.published(call, promise, () => !this.isGone);
+    this.#context.outcomes.published(call, promise, () => !this.isGone, this.docket);
   }
 
   #viewContext(channel: string): ConstructorParameters<typeof LogView>[0] {
     const { world, truth, checker, permissions } = this.#context;
-    return { name: this.name, user: this.user, channel, world, truth, checker, permissions };
+    const { name, user, docket } = this;
+    return { name, user, channel, world, truth, checker, permissions, docket };
   }
 
   #watchLogs(): void {

@@ -1,4 +1,4 @@
-import type { SimulatedWorld } from "@carillon/server/testing";
+import type { World } from "@carillon/server/testing";
 import type { Checker } from "./checker.ts";
 
 /** After this, in milliseconds, nothing new may reach a user whose permission was taken away (P7). */
@@ -13,13 +13,13 @@ export interface Reader {
 
 /** Who may read which channel, as the application decides it; and whether what is delivered agrees with that. */
 export class Permissions {
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #checker: Checker;
   /** Since when a user may not read a channel: when the broker had the message about it. */
   readonly #deniedSince = new Map<string, number>();
   readonly #denied = new Set<string>();
 
-  constructor(world: SimulatedWorld, checker: Checker) {
+  constructor(world: World, checker: Checker) {
     this.#world = world;
     this.#checker = checker;
   }
@@ -47,10 +47,10 @@ export class Permissions {
     this.#deniedSince.delete(`${user} ${channel}`);
   }
 
-  /** Something that became durable at some time has reached a user. */
+  /** Something that became durable at some time has reached a user. Where events come late, so may this. */
   delivered({ name, user, channel }: Reader, committedMs: number, what: string): void {
     const since = this.#deniedSince.get(`${user} ${channel}`);
-    if (since === undefined || committedMs <= since + BOUND_MS) return;
+    if (since === undefined || committedMs <= since + BOUND_MS + this.#world.lateMs) return;
     const lateMs = Math.round(committedMs - since);
     this.#checker.fail(
       "permission",

@@ -7,15 +7,17 @@ export class Report {
   virtualMs = 0;
   repeated = 0;
   failure: ChunkResult["failure"] = null;
+  failed = 0;
   readonly #counts = new Map<string, [times: number, seeds: number]>();
   readonly #startMs = performance.now();
 
   /** A chunk has been played. */
-  add({ played, steps, virtualMs, repeated, counts, failure }: ChunkResult): void {
+  add({ played, steps, virtualMs, repeated, counts, failure, failed }: ChunkResult): void {
     this.played += played;
     this.steps += steps;
     this.virtualMs += virtualMs;
     this.repeated += repeated;
+    this.failed += failed;
     if (failure !== null && failure.seed < (this.failure?.seed ?? Infinity)) this.failure = failure;
     for (const [what, times, seeds] of counts) {
       const [sum, sumSeeds] = this.#counts.get(what) ?? [0, 0];
@@ -32,12 +34,15 @@ export class Report {
     return `${this.played} of ${wanted} seeds, ${this.#speed()}`;
   }
 
-  /** The verdict, and what was exercised. */
-  summary(): string {
+  /** The verdict, and what was exercised. `isReal`: on the real clock. */
+  summary(isReal: boolean): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(1);
-    const violations = this.failure === null ? "0 violations" : "a violation";
+    const violations = this.failed === 1 ? "1 violation" : `${this.failed} violations`;
+    const time = isReal
+      ? `${(this.virtualMs / 60_000).toFixed(1)} minutes of real time side by side.`
+      : `${hours} virtual hours, ${this.repeated} seeds played twice with the same trace.`;
     return [
-      `${this.played} seeds: ${violations}. ${this.#speed()}, ${hours} virtual hours, ${this.repeated} seeds played twice with the same trace.`,
+      `${this.played} seeds: ${violations}. ${this.#speed()}, ${time}`,
       "",
       "What the seeds exercised (times, share of the seeds):",
       ...[...this.#counts]

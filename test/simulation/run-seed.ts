@@ -1,12 +1,13 @@
 import type { connect } from "@carillon/client";
 import type { Faults } from "@carillon/server/testing";
-import { withoutAmbient } from "@carillon/server/testing";
-import type { Violation } from "./checker.ts";
+import { Truth, withoutAmbient } from "@carillon/server/testing";
+import { Checker, type Violation } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import type { Scenario } from "./scenario.ts";
 import { PRESENCE, ROOM } from "./setting.ts";
 import { Stage } from "./stage.ts";
+import { virtualHouse, type House, type Pace } from "./house.ts";
 
 /** What became of one run. */
 export interface RunResult {
@@ -28,66 +29,65 @@ export interface RunOptions {
   readonly isTraced?: boolean;
 }
 
-/** Everything must have come to rest this long after the last trouble, in milliseconds. */
-const SETTLE_MAX_MS = 120_000;
-/** How often that is looked at. */
-const SETTLE_STEP_MS = 1_000;
-/** So long everything has to stay at rest before it is believed: longer than a lease and a grace. */
-const SETTLE_LEAST_MS = 3_000;
-/** Nothing may be left of those who have gone after this long, in milliseconds. */
-const LEAVE_MAX_MS = 60_000;
 /** Events of one run at most: two parties that keep each other busy for ever must not hang it. */
 const STEPS_MAX = 400_000;
 
 const KINDS_BY_NAME: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [kind.name, kind]));
 
-/** Plays a scenario to its end, or to the first promise that does not hold. */
+/** Plays a scenario on a virtual clock to its end, or to the first promise that does not hold. */
 export function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
-  return withoutAmbient(async () => {
-    const stage = new Stage(scenario, { ...options, isTraced: options.isTraced ?? false });
-    const { world, checker } = stage;
-    for (const { atMs, kind, who, what, amount } of scenario.happenings) {
-      world.after(atMs, () => {
-        const page = stage.pages[who % stage.pages.length];
-        if (page === undefined || page.isGone) return;
-        world.note(`> ${kind} (${who % stage.pages.length}, ${what}, ${amount})`);
-        KINDS_BY_NAME.get(kind)?.run(stage, page, what, amount);
-      });
-    }
-    const isOver = (): boolean => {
-      if (world.steps > STEPS_MAX) checker.fail("stuck", `no rest within ${STEPS_MAX} events`);
-      return checker.hasFailed;
-    };
-    await world.run(scenario.setting.lengthMs, isOver);
-    if (!checker.hasFailed) await settle(stage, isOver);
-    if (!checker.hasFailed) finish(stage);
-    if (!checker.hasFailed) await leave(stage, isOver);
-    stage.countMetrics();
-    const { steps, hash, counts, trace, nowMs } = world;
-    const [violation = null] = checker.violations;
-    return { seed: scenario.seed, violation, hash, steps, virtualMs: nowMs, counts, trace: trace ?? [] };
-  });
+  return withoutAmbient(() =>
+    playIn(virtualHouse(scenario, options.faults, options.isTraced ?? false), scenario, options),
+  );
+}
+
+/** Plays a scenario in a house to its end, or to the first promise that does not hold. */
+export async function playIn(house: House, scenario: Scenario, { connect, faults }: RunOptions): Promise<RunResult> {
+  const { world } = house;
+  const checker = new Checker(world);
+  const truth = new Truth(world, (what) => checker.fail("broken", what));
+  const stage = new Stage(scenario, { connect, faults, house, checker, truth, broker: await house.openBroker(truth) });
+  for (const { atMs, kind, who, what, amount } of scenario.happenings) {
+    world.after(atMs, () => {
+      const page = stage.pages[who % stage.pages.length];
+      if (page === undefined || page.isGone) return;
+      world.note(`> ${kind} (${who % stage.pages.length}, ${what}, ${amount})`);
+      KINDS_BY_NAME.get(kind)?.run(stage, page, what, amount);
+    });
+  }
+  const isOver = (): boolean => {
+    if (world.steps > STEPS_MAX) checker.fail("stuck", `no rest within ${STEPS_MAX} events`);
+    return checker.hasFailed;
+  };
+  await world.run(scenario.setting.lengthMs, isOver);
+  if (!checker.hasFailed) await settle(stage, house.pace, isOver);
+  if (!checker.hasFailed) finish(stage);
+  if (!checker.hasFailed) await leave(stage, house.pace, isOver);
+  stage.countMetrics();
+  const { steps, hash, counts, trace, nowMs } = world;
+  const [violation = null] = checker.violations;
+  return { seed: scenario.seed, violation, hash, steps, virtualMs: nowMs, counts, trace: trace ?? [] };
 }
 
 /** All trouble ends; everybody has to find back to what is true. */
-async function settle(stage: Stage, isOver: () => boolean): Promise<void> {
+async function settle(stage: Stage, pace: Pace, isOver: () => boolean): Promise<void> {
   const { world, checker } = stage;
   world.note("> all trouble ends");
   stage.network.heal();
   stage.broker.calm();
-  const startMs = world.nowMs;
   let restMs = 0;
-  for (;;) {
+  // Counted in steps, not on the clock: a real one goes on while the machine has no time for the run.
+  for (let waitedMs = pace.stepMs; ; waitedMs += pace.stepMs) {
     for (const page of stage.pages) page.comeBack();
-    await world.run(world.nowMs + SETTLE_STEP_MS, isOver);
+    await world.run(world.nowMs + pace.stepMs, isOver);
     if (checker.hasFailed) return;
     const problems = unsettled(stage);
-    restMs = problems.length === 0 ? restMs + SETTLE_STEP_MS : 0;
-    if (restMs >= SETTLE_LEAST_MS) return;
-    if (world.nowMs - startMs < SETTLE_MAX_MS) continue;
+    restMs = problems.length === 0 ? restMs + pace.stepMs : 0;
+    if (restMs >= pace.restMs) return;
+    if (waitedMs < pace.settleMaxMs) continue;
     const [problem = ""] = problems;
     const kind = problem.includes("publish of") || problem.includes(":") ? "stuck" : "presence";
-    checker.fail(kind, `after ${SETTLE_MAX_MS / 1_000} s of rest: ${problems.slice(0, 4).join("; ")}`);
+    checker.fail(kind, `after ${pace.settleMaxMs / 1_000} s of rest: ${problems.slice(0, 4).join("; ")}`);
     return;
   }
 }
@@ -126,7 +126,7 @@ function finish(stage: Stage): void {
 }
 
 /** Everybody leaves, one way or another, and nothing is left of them. */
-async function leave(stage: Stage, isOver: () => boolean): Promise<void> {
+async function leave(stage: Stage, pace: Pace, isOver: () => boolean): Promise<void> {
   const { world, checker, pages, servers, broker, truth } = stage;
   world.note("> everybody leaves");
   pages.forEach((page, index) => {
@@ -134,9 +134,8 @@ async function leave(stage: Stage, isOver: () => boolean): Promise<void> {
     if (index % 2 === 0) page.client.disconnect();
     else page.vanish(index % 4 === 1);
   });
-  const startMs = world.nowMs;
-  for (;;) {
-    await world.run(world.nowMs + SETTLE_STEP_MS, isOver);
+  for (let waitedMs = pace.stepMs; ; waitedMs += pace.stepMs) {
+    await world.run(world.nowMs + pace.stepMs, isOver);
     if (checker.hasFailed) return;
     const left = servers.flatMap((server) => [
       ...server.holdings().map((holding) => `${server.name} holds ${holding}`),
@@ -149,7 +148,7 @@ async function leave(stage: Stage, isOver: () => boolean): Promise<void> {
     }
     left.push(...stage.outcomes.open());
     if (left.length === 0) return;
-    if (world.nowMs - startMs < LEAVE_MAX_MS) continue;
+    if (waitedMs < pace.leaveMaxMs) continue;
     checker.fail("leak", `after everybody has left: ${left.join("; ")}`);
     return;
   }

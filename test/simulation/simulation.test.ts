@@ -1,33 +1,12 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { simulate, verdictIn } from "./command.ts";
 import { PLANTED_FAULTS } from "./faults.ts";
-
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-const run = promisify(execFile);
 
 /** Where the regular seeds begin; a failing seed of the fresh ones belongs here as a test of its own. */
 const FIXED_SEED = 1;
 const SEEDS = 40;
 /** Seeds in which each control has to be found. */
 const CONTROL_SEEDS = 400;
-
-/** Runs the command and returns what it printed; rejects with all of it if it fails. */
-async function simulate(...args: readonly string[]): Promise<string> {
-  try {
-    const { stdout } = await run(process.execPath, ["--import", "tsx", "--conditions=@carillon/source", MAIN, ...args]);
-    return stdout;
-  } catch (error) {
-    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    throw new Error(`npm run simulate -- ${args.join(" ")} failed:\n${stdout}\n${stderr}`, { cause: error });
-  }
-}
-
-/** The line that sums up a run. */
-function verdictIn(printed: string): string {
-  return printed.split("\n").find((line) => line.includes("violations")) ?? "";
-}
 
 it("no promise is broken in the regular seeds", async () => {
   const printed = await simulate("--seed", String(FIXED_SEED), "--seeds", String(SEEDS));

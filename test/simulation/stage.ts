@@ -2,33 +2,37 @@ import type { connect } from "@carillon/client";
 import { CarillonError, CLOSE_CODES } from "@carillon/protocol";
 import {
   CLOCK_JUMP_MAX_MS,
-  SimulatedBroker,
   SimulatedNetwork,
   SimulatedServer,
-  SimulatedWorld,
-  Truth,
   type Faults,
   type NodeHooks,
   type SimulatedRandom,
+  type Truth,
+  type World,
 } from "@carillon/server/testing";
-import { Checker } from "./checker.ts";
+import type { Broker } from "./broker.ts";
+import type { Checker } from "./checker.ts";
+import type { House } from "./house.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Page, type PageContext } from "./page.ts";
 import { Permissions } from "./permissions.ts";
 import type { Scenario } from "./scenario.ts";
-import { CONTRACT, DRAIN_BYTES, LEASE_MS, LIMITS, LOGS, PRESENCE, STATES, type Setting } from "./setting.ts";
+import { CONTRACT, DRAIN_BYTES, LOGS, PRESENCE, STATES, type Setting } from "./setting.ts";
 import { grantOf } from "./grants.ts";
 
 /** What a stage is built with, beside the scenario. */
 export interface StageOptions {
   readonly connect: typeof connect;
   readonly faults: Faults;
-  readonly isTraced: boolean;
+  readonly house: House;
+  readonly checker: Checker;
+  readonly truth: Truth;
+  readonly broker: Broker;
 }
 
 /** Everything that takes part in a run, and what can be done to it. */
 export class Stage {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly setting: Setting;
   readonly random: SimulatedRandom;
   readonly checker: Checker;
@@ -36,7 +40,7 @@ export class Stage {
   readonly permissions: Permissions;
   readonly outcomes: Outcomes;
   readonly network: SimulatedNetwork;
-  readonly broker: SimulatedBroker;
+  readonly broker: Broker;
   /** The server in each slot; a dead one until another takes its place. */
   readonly servers: SimulatedServer[] = [];
   /** The page of each person; another one after each reload. */
@@ -47,14 +51,15 @@ export class Stage {
   #serials = 0;
   #brokerOffsetMs = 0;
 
-  constructor({ seed, setting }: Scenario, options: StageOptions) {
+  constructor({ setting }: Scenario, options: StageOptions) {
     this.#options = options;
     this.setting = setting;
-    this.world = new SimulatedWorld({ seed, isTraced: options.isTraced });
-    this.random = this.world.random.fork("stage");
-    const { world } = this;
-    this.checker = new Checker(world);
-    this.truth = new Truth(world, (what) => this.checker.fail("broken", what));
+    const { world } = options.house;
+    this.world = world;
+    this.random = world.random.fork("stage");
+    this.checker = options.checker;
+    this.truth = options.truth;
+    this.broker = options.broker;
     this.permissions = new Permissions(world, this.checker);
     this.outcomes = new Outcomes(world, this.truth, this.checker);
     this.network = new SimulatedNetwork({
@@ -62,15 +67,6 @@ export class Stage {
       delayMaxMs: setting.networkDelayMaxMs,
       windowBytes: setting.windowBytes,
       drainBytes: DRAIN_BYTES,
-    });
-    this.broker = new SimulatedBroker({
-      world,
-      limits: LIMITS,
-      faults: options.faults,
-      witness: this.truth,
-      delayMaxMs: setting.brokerDelayMaxMs,
-      commitMaxMs: setting.commitMaxMs,
-      leaseMs: LEASE_MS,
     });
     const { truth, checker, permissions, outcomes, network } = this;
     this.#pageContext = {
@@ -80,6 +76,7 @@ export class Stage {
       checker,
       permissions,
       outcomes,
+      docket: () => options.house.docket(),
       connect: options.connect,
       openSocket: (client, events) => network.open(client, this.servers, events),
       takeTicket: (user, done) => this.#takeTicket(user, done),
@@ -130,6 +127,18 @@ export class Stage {
       this.broker.died(server.machine);
       this.#start(slot);
     });
+  }
+
+  /** A server's process stands still for a while, and goes on as if nothing had been. */
+  standStill(slot: number, forMs: number): void {
+    const server = this.servers[slot];
+    if (server === undefined || server.machine.isStopped) return;
+    this.world.count("servers stood still");
+    server.machine.freeze(forMs);
+    this.network.stall(server.name, forMs);
+    const link = this.broker.linkOf(server.machine);
+    link?.freeze?.(forMs);
+    link?.stall(forMs);
   }
 
   /** The application publishes. */
@@ -216,7 +225,7 @@ export class Stage {
       network: this.network,
       backplane: this.broker.backplane(machine),
       contract: CONTRACT,
-      limits: LIMITS,
+      limits: this.#options.house.limits,
       faults: this.#options.faults,
       hooks: this.#hooks(),
     });

@@ -22,20 +22,23 @@ export class StateView {
 
   /** Entries have changed. */
   changed(changes: readonly SeenChange[]): void {
-    const { world, checker, permissions, name, channel } = this.#context;
+    const { world, docket, name, channel } = this.#context;
     for (const change of changes) {
       world.note(`${name} sees ${change.key} ${change.removed ? "end" : `at ${change.version}`} in ${channel}`);
       if (change.removed) continue;
-      const entry = `${change.key} ${change.version}`;
       const value = JSON.stringify(change.value);
-      if (this.#truth?.values.get(entry)?.has(value) !== true) {
-        checker.fail(
-          "wrong data",
-          `${name}, ${channel}: ${entry} was told as ${value.slice(0, 60)}, which it never was`,
-        );
-      }
-      permissions.delivered(this.#context, this.#truth?.times.get(entry) ?? 0, entry);
+      const entry = `${change.key} ${change.version}`;
+      const isKnown = (): boolean => this.#truth?.values.get(entry)?.has(value) === true;
+      docket.add(isKnown, () => this.#judge(entry, value, isKnown()));
     }
+  }
+
+  #judge(entry: string, value: string, isTrue: boolean): void {
+    const { checker, permissions, name, channel } = this.#context;
+    if (!isTrue) {
+      checker.fail("wrong data", `${name}, ${channel}: ${entry} was told as ${value.slice(0, 60)}, which it never was`);
+    }
+    permissions.delivered(this.#context, this.#truth?.times.get(entry) ?? 0, entry);
   }
 
   /** How what the application sees differs from the truth; null: not at all. */

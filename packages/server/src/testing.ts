@@ -15,6 +15,7 @@ export { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
 export { GAUGES, type Metrics } from "./core/metrics.ts";
 export type { Ports, Timer } from "./core/ports.ts";
 export type { NodeHooks } from "./node.ts";
+export { Targets, type Target } from "./policy/target.ts";
 export {
   conformanceTests,
   type ConformanceStore,

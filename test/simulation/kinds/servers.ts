@@ -88,6 +88,36 @@ export const SERVERS: readonly Kind[] = [
     },
   },
   {
+    name: "cut a server off the broker",
+    weight: 3,
+    share: 0.4,
+    run: ({ broker, servers, world }, page, what, amount) => {
+      const server = servers[what % servers.length];
+      if (server === undefined || server.machine.isStopped) return;
+      for (let count = 0; count <= amount % 4; count++) page.publish(logOf(what), PADDINGS[count] ?? 0);
+      world.count("broker connections cut");
+      world.after(amount % 7, () => broker.linkOf(server.machine)?.cut());
+    },
+  },
+  {
+    name: "stall a server's way to the broker",
+    weight: 2,
+    share: 0.3,
+    run: ({ broker, servers, world }, _page, what, amount) => {
+      const server = servers[what % servers.length];
+      if (server === undefined || server.machine.isStopped) return;
+      world.count("broker connections stalled");
+      broker.linkOf(server.machine)?.stall(100 + amount * 5);
+    },
+  },
+  {
+    // Shorter than a lease, mostly: it comes back and finds its entries where they were.
+    name: "a server stands still",
+    weight: 2,
+    share: 0.3,
+    run: (stage, _page, what, amount) => stage.standStill(what % stage.servers.length, 200 + amount * 4),
+  },
+  {
     name: "trouble deliveries",
     weight: 5,
     share: 0.5,

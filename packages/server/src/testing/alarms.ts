@@ -35,6 +35,11 @@ export class Alarms {
     };
   }
 
+  /** When the next is due; null: none is set. A cancelled one counts until its time. */
+  get nextMs(): number | null {
+    return this.#heap[0]?.atMs ?? null;
+  }
+
   /** Takes the next that is due by a moment; null: none is. */
   takeDue(untilMs: number): DueAlarm | null {
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= untilMs; next = this.#heap[0]) {

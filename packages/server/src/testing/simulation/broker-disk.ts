@@ -12,7 +12,7 @@ import type { Faults } from "../../core/faults.ts";
 import type { Limits } from "../../core/limits.ts";
 import { SILENT_LOGGER } from "../../core/logger.ts";
 import type { StoreWork } from "./link-broker.ts";
-import type { SimulatedMachine } from "./simulated-world.ts";
+import type { Machine } from "./world.ts";
 import { Volume } from "./volume.ts";
 
 /** Who is told what is durable, at the moment when it is: the truth that a checker holds clients against. */
@@ -31,7 +31,7 @@ export interface BrokerWitness {
 
 /** What a disk needs of its broker. */
 export interface BrokerDiskContext {
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   readonly limits: Limits;
   readonly faults: Faults;
   readonly witness: BrokerWitness;

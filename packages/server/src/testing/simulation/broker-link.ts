@@ -23,13 +23,13 @@ import type { TicketStore } from "../../backplane/ticket-store.ts";
 import { brokerCredentials } from "./broker-credentials.ts";
 import { DeliveryLine, type DeliveryTrouble } from "./delivery-line.ts";
 import { UNAVAILABLE, type LinkBroker } from "./link-broker.ts";
-import type { SimulatedMachine } from "./simulated-world.ts";
+import type { Machine } from "./world.ts";
 import { Wire } from "./wire.ts";
 
 /** Settings of a {@link BrokerLink}. */
 export interface BrokerLinkOptions {
   readonly broker: LinkBroker;
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   readonly context: BackplaneContext;
   readonly delayMaxMs: number;
 }
@@ -49,7 +49,7 @@ const PROBE_MS = 1_000;
  */
 export class BrokerLink implements ChannelStore {
   readonly capabilities: StoreCapabilities = { durable: true, distributed: true, entryTtl: true };
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   readonly tickets: TicketStore;
   readonly #broker: LinkBroker;
   readonly #context: BackplaneContext;
@@ -154,6 +154,18 @@ export class BrokerLink implements ChannelStore {
       this.#isPartitioned = false;
       this.reconnect();
     });
+  }
+
+  /** The connection is lost in the middle of what is under way, and is made again. */
+  cut(): void {
+    this.disconnect();
+    this.reconnect();
+  }
+
+  /** Nothing gets through for a while, in either direction, and nobody is told. */
+  stall(forMs: number): void {
+    const untilMs = this.#broker.world.nowMs + forMs;
+    for (const line of [this.#requests, this.#answers, this.#deliveries, this.#controls]) line.hold(untilMs);
   }
 
   /** Live deliveries have trouble for a while. */

@@ -1,12 +1,14 @@
 import type { Position } from "@carillon/protocol";
 import type { ChannelOptions } from "../../backplane/channel-store.ts";
+import { parsePlace } from "../../backplane/position.ts";
 import type { ChannelRecord, EntryRecord, LogRecord } from "../../backplane/records.ts";
 import type { BrokerWitness } from "./broker-disk.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** A place in a channel's true history: what led to it, and the place before. A roll back makes another branch. */
 export interface Place {
-  readonly pos: Position;
+  /** Null: it stands within a stretch that was told as one, and nobody has named it yet. */
+  pos: Position | null;
   readonly before: Place | null;
   /** Steps since the beginning of this life of the channel. */
   readonly depth: number;
@@ -31,14 +33,16 @@ export class ChannelTruth {
   readonly times: Map<string, number> = new Map();
   /** How often it began anew, or was made what it once was. */
   restores = 0;
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #places: Map<Position, Place> = new Map();
+  /** Places without a name, by epoch and offset: the latest of them. */
+  readonly #nameless: Map<string, Place> = new Map();
   #top: Place;
   #lives = 0;
   /** The oldest wall clock minus history's age that was ever in force. */
   #oldestAt = 0;
 
-  constructor(channel: string, options: ChannelOptions, top: Position, world: SimulatedWorld) {
+  constructor(channel: string, options: ChannelOptions, top: Position, world: World) {
     this.channel = channel;
     this.options = options;
     this.#world = world;
@@ -50,30 +54,29 @@ export class ChannelTruth {
   }
 
   place(pos: Position | null): Place | undefined {
-    return pos === null ? undefined : this.#places.get(pos);
+    if (pos === null) return undefined;
+    return this.#places.get(pos) ?? this.#name(pos);
   }
 
-  /** Items became durable. Returns what is wrong with that, or null. */
-  committed(prev: Position, pos: Position, records: readonly ChannelRecord[]): string | null {
-    if (this.#top.pos !== prev) return `${this.channel} goes on at ${prev}, it stood at ${this.#top.pos}`;
-    for (const record of records) this.#learn(record);
+  /** Items became durable. `whenMs`: when each did, in the time of the world. Returns what is wrong with that, or null. */
+  committed(
+    prev: Position,
+    pos: Position,
+    records: readonly ChannelRecord[],
+    whenMs: (record: ChannelRecord) => number = () => this.#world.nowMs,
+  ): string | null {
+    if (this.#top !== this.place(prev)) return `${this.channel} goes on at ${prev}, it stood at ${this.#top.pos}`;
+    for (const record of records) this.learn(record, whenMs(record));
     const known = this.#places.get(pos);
     if (known === undefined) {
-      const place: Place = {
-        pos,
-        before: this.#top,
-        depth: this.#top.depth + 1,
-        life: this.#top.life,
-        records,
-        committedMs: this.#world.nowMs,
-        next: [],
-        wasLeft: false,
-        isTrimmed: false,
-      };
-      this.#top.next.push(place);
-      this.#places.set(pos, place);
-      this.#top = place;
-    } else if (known.before !== this.#top) return `P5: ${this.channel} gave the place ${pos} twice`;
+      const start = parsePlace(prev);
+      records.forEach((record, index) => {
+        const isLast = index === records.length - 1;
+        this.#top = this.#append(this.#top, isLast ? pos : null, [record], whenMs(record));
+        if (!isLast && start !== null) this.#nameless.set(`${start.epoch} ${start.offset + index + 1}`, this.#top);
+      });
+      if (records.length === 0) this.#top = this.#append(this.#top, pos, records, this.#world.nowMs);
+    } else if (!this.#isAbove(known)) return `P5: ${this.channel} gave the place ${pos} twice`;
     // After a roll back, the same item in the same millisecond makes the same place: it is the same.
     else this.#top = known;
     this.#trim();
@@ -136,6 +139,42 @@ export class ChannelTruth {
     this.#trim();
   }
 
+  #append(before: Place, pos: Position | null, records: readonly ChannelRecord[], committedMs: number): Place {
+    const { depth, life } = before;
+    const place: Place = {
+      pos,
+      before,
+      depth: depth + 1,
+      life,
+      records,
+      committedMs,
+      next: [],
+      wasLeft: false,
+      isTrimmed: false,
+    };
+    before.next.push(place);
+    if (pos !== null) this.#places.set(pos, place);
+    return place;
+  }
+
+  /** A place that leads on from the top. */
+  #isAbove(known: Place): boolean {
+    let place: Place | null = known;
+    while (place !== null && place.depth > this.#top.depth) place = place.before;
+    return place === this.#top && known !== this.#top;
+  }
+
+  /** The first who tells of a position within a stretch gives it its name. */
+  #name(pos: Position): Place | undefined {
+    const { epoch, offset } = parsePlace(pos) ?? { epoch: "", offset: 0 };
+    const place = this.#nameless.get(`${epoch} ${offset}`);
+    if (place === undefined) return undefined;
+    this.#nameless.delete(`${epoch} ${offset}`);
+    place.pos = pos;
+    this.#places.set(pos, place);
+    return place;
+  }
+
   #begin(top: Position): Place {
     const life = ++this.#lives;
     const committedMs = this.#world.nowMs;
@@ -154,13 +193,14 @@ export class ChannelTruth {
     return place;
   }
 
-  #learn(record: ChannelRecord): void {
+  /** An item exists, or has existed. */
+  learn(record: ChannelRecord, atMs: number): void {
     if (record.kind === "removal") return;
     const name =
       record.kind === "entry" ? `${record.key} ${record.version}` : record.kind === "amend" ? record.amend : record.id;
     const values = this.values.get(name) ?? new Set<string>();
     this.values.set(name, values.add(shown(record.data)));
-    if (record.kind === "entry") this.times.set(name, this.#world.nowMs);
+    if (record.kind === "entry") this.times.set(name, atMs);
   }
 
   #trim(): void {
@@ -193,10 +233,10 @@ export class Truth implements BrokerWitness {
   readonly channels: Map<string, ChannelTruth> = new Map();
   /** How often the store was made what it once was, or lost everything. */
   restores = 0;
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #violated: (what: string) => void;
 
-  constructor(world: SimulatedWorld, violated: (what: string) => void) {
+  constructor(world: World, violated: (what: string) => void) {
     this.#world = world;
     this.#violated = violated;
   }
@@ -205,11 +245,17 @@ export class Truth implements BrokerWitness {
     this.channels.set(channel, new ChannelTruth(channel, options, top, this.#world));
   }
 
-  committed(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void {
+  committed(
+    channel: string,
+    prev: Position,
+    pos: Position,
+    records: readonly ChannelRecord[],
+    whenMs?: (record: ChannelRecord) => number,
+  ): void {
     this.#world.note(
       `committed ${channel} ${records.map((record) => ("id" in record ? record.id : record.key)).join(" ")}`,
     );
-    const problem = this.channels.get(channel)?.committed(prev, pos, records) ?? null;
+    const problem = this.channels.get(channel)?.committed(prev, pos, records, whenMs) ?? null;
     if (problem !== null) this.#violated(problem);
   }
 

@@ -1,7 +1,7 @@
 import type { Failure } from "../../backplane/channel-store.ts";
 import { UNAVAILABLE } from "./link-broker.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** A change that waits to be durable. */
 export interface Write {
@@ -12,7 +12,7 @@ export interface Write {
 
 /** What a queue needs of its broker. */
 export interface CommitQueueContext {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly random: SimulatedRandom;
   /** Longest time from the arrival of a change to its durability, in milliseconds. */
   readonly commitMaxMs: number;

@@ -1,5 +1,5 @@
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 import { Wire } from "./wire.ts";
 
 /** What befalls live deliveries for a while: the probability that one is lost, comes twice, or comes late. */
@@ -15,7 +15,7 @@ const LATE_MS = 900;
 
 /** The line by which a broker tells a node what has changed. What comes twice is taken once. */
 export class DeliveryLine {
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #random: SimulatedRandom;
   readonly #wire: Wire;
   #trouble = NO_TROUBLE;
@@ -24,7 +24,7 @@ export class DeliveryLine {
   #sent = 0;
   #received = 0;
 
-  constructor(world: SimulatedWorld, random: SimulatedRandom, delayMs: () => number) {
+  constructor(world: World, random: SimulatedRandom, delayMs: () => number) {
     this.#world = world;
     this.#random = random;
     this.#wire = new Wire(world, delayMs);
@@ -39,6 +39,11 @@ export class DeliveryLine {
   /** Has no trouble any more. */
   calm(): void {
     this.#trouble = NO_TROUBLE;
+  }
+
+  /** Nothing arrives before that, and nothing is lost by it. */
+  hold(untilMs: number): void {
+    this.#wire.hold(untilMs);
   }
 
   /** The connection is lost, with what was under way. */

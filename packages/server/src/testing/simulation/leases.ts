@@ -1,5 +1,5 @@
 import type { ApplyRequest } from "../../backplane/channel-store.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** A lease that could not be ended is tried again after this. */
 const AGAIN_MS = 1_000;
@@ -10,10 +10,10 @@ const AGAIN_MS = 1_000;
  */
 export class Leases {
   readonly #held = new Map<string, Map<string, ApplyRequest>>();
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #release: (request: ApplyRequest, done: () => void) => void;
 
-  constructor(world: SimulatedWorld, release: (request: ApplyRequest, done: () => void) => void) {
+  constructor(world: World, release: (request: ApplyRequest, done: () => void) => void) {
     this.#world = world;
     this.#release = release;
   }

@@ -11,7 +11,7 @@ import type {
 } from "../../backplane/channel-store.ts";
 import type { ControlMessage } from "../../backplane/control.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** The broker can't be had now. */
 export const UNAVAILABLE: Failure = { ok: false, code: "unavailable", message: "The broker can't be reached." };
@@ -21,7 +21,7 @@ export type StoreWork<T> = (store: OpenBackplane, done: (answer: T) => void) => 
 
 /** The broker, as the link of a node sees it once a request has arrived there. */
 export interface LinkBroker {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly random: SimulatedRandom;
   readonly isUp: boolean;
   /** Identity of the memory of publication ids. */

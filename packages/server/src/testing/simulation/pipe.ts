@@ -1,9 +1,9 @@
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** Settings of a {@link Pipe}. */
 export interface PipeOptions {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   /** Asked for each piece: how long it is under way. */
   readonly delayMs: () => number;
   /** Bytes that may be under way at once; more wait at the sender. */

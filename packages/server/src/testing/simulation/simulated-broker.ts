@@ -18,11 +18,11 @@ import { CommitQueue } from "./commit-queue.ts";
 import { Leases } from "./leases.ts";
 import type { LinkBroker, StoreWork } from "./link-broker.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedMachine, SimulatedWorld } from "./simulated-world.ts";
+import type { Machine, World } from "./world.ts";
 
 /** Settings of a {@link SimulatedBroker}. */
 export interface SimulatedBrokerOptions {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly limits: Limits;
   readonly faults: Faults;
   readonly witness: BrokerWitness;
@@ -40,11 +40,11 @@ export interface SimulatedBrokerOptions {
  * see what is committed. What is not committed when it crashes is lost.
  */
 export class SimulatedBroker implements LinkBroker {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly random: SimulatedRandom;
   isUp = true;
   readonly #options: SimulatedBrokerOptions;
-  readonly #machine: SimulatedMachine;
+  readonly #machine: Machine;
   readonly #disk: BrokerDisk;
   readonly #queue: CommitQueue;
   readonly #leases: Leases;
@@ -98,7 +98,7 @@ export class SimulatedBroker implements LinkBroker {
   }
 
   /** A backplane for a node on this machine. */
-  backplane(machine: SimulatedMachine): Backplane {
+  backplane(machine: Machine): Backplane {
     return {
       name: "simulated",
       open: (context, done) => {
@@ -110,7 +110,7 @@ export class SimulatedBroker implements LinkBroker {
   }
 
   /** The link of a node that runs on this machine. */
-  linkOf(machine: SimulatedMachine): BrokerLink | undefined {
+  linkOf(machine: Machine): BrokerLink | undefined {
     return [...this.#links].find((link) => link.machine === machine);
   }
 
@@ -166,7 +166,7 @@ export class SimulatedBroker implements LinkBroker {
   }
 
   /** A node is dead: what its sessions held ends when its lease does. */
-  died(machine: SimulatedMachine): void {
+  died(machine: Machine): void {
     const link = this.linkOf(machine);
     link?.disconnect();
     if (link !== undefined) this.#links.delete(link);

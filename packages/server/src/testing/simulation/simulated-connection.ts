@@ -2,7 +2,7 @@ import type { Connection, ConnectionEvents, Framing } from "../../session/connec
 import { FrameReader, SIMULATED_FRAMING } from "./frames.ts";
 import { Pipe } from "./pipe.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** What a client's socket tells; the same as the SDK's port. After `close` it tells nothing more. */
 export interface SimulatedSocketEvents {
@@ -20,7 +20,7 @@ export interface SimulatedSocket {
 /** Settings of a {@link SimulatedConnection}. */
 export interface SimulatedConnectionOptions {
   readonly id: string;
-  readonly world: SimulatedWorld;
+  readonly world: World;
   readonly random: SimulatedRandom;
   readonly delayMs: () => number;
   /** Bytes under way at most, in each direction. */

@@ -1,7 +1,7 @@
 import { SimulatedConnection, type SimulatedSocket, type SimulatedSocketEvents } from "./simulated-connection.ts";
 import type { ConnectionEvents } from "../../session/connection.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** A server that connections can be made to. */
 export interface SimulatedListener {
@@ -13,7 +13,7 @@ export interface SimulatedListener {
 
 /** Settings of a {@link SimulatedNetwork}. */
 export interface SimulatedNetworkOptions {
-  readonly world: SimulatedWorld;
+  readonly world: World;
   /** Longest way of a piece of data, in milliseconds. */
   readonly delayMaxMs: number;
   /** Bytes under way at most, in each direction of a connection. */
@@ -113,6 +113,18 @@ export class SimulatedNetwork {
       connection.dropClient();
       connection.break(isTold ? "server" : "nobody");
     }
+  }
+
+  /** The machine of a server stands still, or is cut off: nothing gets through for a while, and nobody is told. */
+  stall(server: string, forMs: number): void {
+    const connections = this.to(server);
+    for (const connection of connections) {
+      connection.stall("up");
+      connection.stall("down");
+    }
+    this.#options.world.after(forMs, () => {
+      for (const connection of connections) connection.flow();
+    });
   }
 
   /** The network is well again: nobody is offline, and nothing is stalled. */

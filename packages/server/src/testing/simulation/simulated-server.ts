@@ -10,11 +10,11 @@ import { Tickets } from "../../policy/tickets.ts";
 import type { ConnectionEvents } from "../../session/connection.ts";
 import type { SimulatedConnection } from "./simulated-connection.ts";
 import type { SimulatedListener, SimulatedNetwork } from "./simulated-network.ts";
-import type { SimulatedMachine } from "./simulated-world.ts";
+import type { Machine } from "./world.ts";
 
 /** Settings of a {@link SimulatedServer}. */
 export interface SimulatedServerOptions {
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   readonly network: SimulatedNetwork;
   readonly backplane: Backplane;
   readonly contract: Contract;
@@ -26,7 +26,7 @@ export interface SimulatedServerOptions {
 /** One process that serves: a whole node, put together as `createCarillon` does, on a machine of a simulation. */
 export class SimulatedServer implements SimulatedListener {
   readonly name: string;
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   readonly node: Node;
   readonly #options: SimulatedServerOptions;
   #tickets: Tickets | null = null;

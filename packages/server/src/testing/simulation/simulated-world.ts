@@ -1,18 +1,8 @@
-import type { Ports, Timer } from "../../core/ports.ts";
+import type { Timer } from "../../core/ports.ts";
 import { Alarms } from "../alarms.ts";
 import { quickHash, SimulatedRandom } from "./simulated-random.ts";
-
-/** The world of one machine in a simulation: its ports, until it is stopped. */
-export interface SimulatedMachine extends Ports {
-  readonly name: string;
-  readonly random: () => number;
-  /** True once it was stopped: its timers do not ring any more, and nobody is told. */
-  readonly isStopped: boolean;
-  /** Its wall clock is set by this much; no timer notices. */
-  shiftWall(ms: number): void;
-  /** A `kill -9`: whatever it meant to do, it does not. */
-  stop(): void;
-}
+import type { Machine, World } from "./world.ts";
+import { WorldMachine } from "./world-machine.ts";
 
 /** Settings of a {@link SimulatedWorld}. */
 export interface SimulatedWorldOptions {
@@ -30,7 +20,8 @@ const BATCH = 64;
  * Time and chance of a simulation. Events happen one after the other, each in a real turn of the event loop of its own,
  * so that promises run between them as they do in earnest. Time stands still while an event happens.
  */
-export class SimulatedWorld {
+export class SimulatedWorld implements World {
+  readonly lateMs = 0;
   readonly random: SimulatedRandom;
   /** Events so far. */
   steps = 0;
@@ -81,33 +72,17 @@ export class SimulatedWorld {
   }
 
   /** The ports of a machine with clocks and chance of its own. */
-  machine(name: string, wallOffsetMs = 0): SimulatedMachine {
+  machine(name: string, wallOffsetMs = 0): Machine {
     const random = this.random.fork(name);
-    let offsetMs = wallOffsetMs;
-    let isStopped = false;
-    const guard = (callback: () => void) => (): void => {
-      if (!isStopped) callback();
-    };
-    return {
+    const clocks = { monotonicMs: () => this.#nowMs, wallMs: () => this.wallMs };
+    const chance = { random: () => random.next(), id: () => random.id(), hash: quickHash };
+    return new WorldMachine({
       name,
-      get isStopped() {
-        return isStopped;
-      },
-      monotonicMs: () => this.#nowMs,
-      wallMs: () => this.wallMs + offsetMs,
-      after: (delayMs, callback) => this.after(delayMs, guard(callback)),
-      // Behind the events that wait for this very moment, as a tick takes in what has arrived.
-      endOfTick: (callback) => void this.after(0, guard(callback)),
-      random: () => random.next(),
-      id: () => random.id(),
-      hash: quickHash,
-      shiftWall: (ms) => {
-        offsetMs += ms;
-      },
-      stop: () => {
-        isStopped = true;
-      },
-    };
+      wallOffsetMs,
+      clocks,
+      chance,
+      after: (delayMs, ring) => this.after(delayMs, ring),
+    });
   }
 
   /**

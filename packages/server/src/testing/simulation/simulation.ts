@@ -3,7 +3,7 @@
  * servers, and the truth to hold clients against. See docs/reliability.md, "The simulator".
  */
 export { withoutAmbient } from "./ambient.ts";
-export type { BrokerWitness } from "./broker-disk.ts";
+export type { BrokerWitness, Kind as VolumeKind } from "./broker-disk.ts";
 export type { BrokerLink } from "./broker-link.ts";
 export { ChannelTruth, CLOCK_JUMP_MAX_MS, shown, Truth, type Place } from "./channel-truth.ts";
 export type { DeliveryTrouble } from "./delivery-line.ts";
@@ -17,4 +17,7 @@ export {
 export { SimulatedNetwork, type SimulatedListener, type SimulatedNetworkOptions } from "./simulated-network.ts";
 export { SimulatedRandom } from "./simulated-random.ts";
 export { SimulatedServer, type SimulatedServerOptions } from "./simulated-server.ts";
-export { SimulatedWorld, type SimulatedMachine, type SimulatedWorldOptions } from "./simulated-world.ts";
+export { SimulatedWorld, type SimulatedWorldOptions } from "./simulated-world.ts";
+export type { Machine, World } from "./world.ts";
+export { WorldMachine, type WorldMachineOptions } from "./world-machine.ts";
+export { Alarms, type DueAlarm } from "../alarms.ts";

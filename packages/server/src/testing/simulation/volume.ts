@@ -2,7 +2,7 @@ import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.
 import type { StoreSink } from "../../backplane/channel-store.ts";
 import { openMemory } from "../../backplane/memory.ts";
 import type { Ports } from "../../core/ports.ts";
-import type { SimulatedMachine } from "./simulated-world.ts";
+import type { Machine } from "./world.ts";
 
 /** Something that was done to a volume, and when. */
 interface Deed {
@@ -18,7 +18,7 @@ interface PendingTimer {
 
 /** What a volume needs: a machine's world, and what a backplane is opened with. */
 export interface VolumeContext extends Omit<BackplaneContext, "ports" | "sink" | "onControl"> {
-  readonly machine: SimulatedMachine;
+  readonly machine: Machine;
   /** Told what changed, at the moment when it changes. */
   readonly changed: StoreSink["deliver"];
   /** False while no timer may do its work; what came due is done at the next {@link Volume.catchUp}. */
@@ -113,7 +113,7 @@ export class Volume {
     });
   }
 
-  #ports(machine: SimulatedMachine): Ports {
+  #ports(machine: Machine): Ports {
     const generation = this.#generation;
     return {
       monotonicMs: () => this.#past?.at.monotonicMs ?? machine.monotonicMs(),
@@ -156,7 +156,7 @@ export class Volume {
     });
   }
 
-  #id(machine: SimulatedMachine): string {
+  #id(machine: Machine): string {
     const again = this.#past === null ? undefined : this.#ids[this.#past.ids++];
     if (again !== undefined) return again;
     const id = machine.id();

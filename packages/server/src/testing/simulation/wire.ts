@@ -1,14 +1,14 @@
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { SimulatedWorld } from "./simulated-world.ts";
+import type { World } from "./world.ts";
 
 /** Messages in order, each after a while, until it breaks. */
 export class Wire {
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   readonly #delayMs: () => number;
   #lastAtMs = 0;
   #flight: { arrive: (() => void) | null }[] = [];
 
-  constructor(world: SimulatedWorld, delayMs: () => number) {
+  constructor(world: World, delayMs: () => number) {
     this.#world = world;
     this.#delayMs = delayMs;
   }
@@ -28,6 +28,11 @@ export class Wire {
       if (index !== -1) this.#flight.splice(index, 1);
       message.arrive?.();
     });
+  }
+
+  /** What is sent from now on arrives no earlier than that. */
+  hold(untilMs: number): void {
+    this.#lastAtMs = Math.max(this.#lastAtMs, untilMs);
   }
 
   /** Breaks: of what is under way, a random first part still arrives. Without `random`, nothing does. */

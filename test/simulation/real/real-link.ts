@@ -1,0 +1,174 @@
+import type { Backplane, BackplaneContext, ChannelStore, OpenBackplane } from "@carillon/server/backplane";
+import type { DeliveryTrouble, Machine, World } from "@carillon/server/testing";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import type { Link } from "../broker.ts";
+
+/** What a link is made of. */
+export interface RealLinkOptions {
+  readonly world: World;
+  /** The node's machine: once it is stopped, the node is told nothing more. */
+  readonly machine: Machine;
+  /** Where the server is. */
+  readonly port: number;
+  /** The backplane under test, at a port that leads to the server. */
+  readonly backplane: (port: number) => Backplane;
+  /** False while the server is down, or must not be reached. */
+  readonly isUp: () => boolean;
+}
+
+/** Between attempts to open a store, and the longest wait for its end. */
+const AGAIN_MS = 200;
+const CLOSE_MS = 5_000;
+
+/**
+ * One node's way to a real broker: the backplane under test, and a proxy before the server that fails on command. The
+ * store has a clock of its own that a kill does not stop, so that its driver can be ended afterwards; the proxy sees to it
+ * that a dead node's store says nothing more.
+ */
+export class RealLink implements Link {
+  readonly machine: Machine;
+  isConnected = false;
+  readonly #options: RealLinkOptions;
+  readonly #clock: Machine;
+  readonly #subscribed = new Set<string>();
+  #proxy: TcpProxy | null = null;
+  #store: OpenBackplane | null = null;
+  #isCutOff = false;
+  #isOver = false;
+
+  constructor(options: RealLinkOptions) {
+    this.#options = options;
+    this.machine = options.machine;
+    this.#clock = options.world.machine(`${this.machine.name} store`);
+  }
+
+  get subscriptions(): number {
+    return this.#subscribed.size;
+  }
+
+  /** Opens the store; tried again until it opens, or the node is dead. */
+  async open(context: BackplaneContext, done: (opened: OpenBackplane) => void): Promise<void> {
+    const { machine } = this;
+    const { sink } = context;
+    const isAlive = (): boolean => !machine.isStopped;
+    this.#proxy = await TcpProxy.start({ host: "127.0.0.1", port: this.#options.port });
+    this.update();
+    const backplane = this.#options.backplane(this.#proxy.port);
+    const own: BackplaneContext = {
+      ...context,
+      ports: this.#clock,
+      sink: {
+        deliver: (channel, prev, pos, records) => void (isAlive() && sink.deliver(channel, prev, pos, records)),
+        suspect: (channel) => void (isAlive() && sink.suspect(channel)),
+        available: (isAvailable) => {
+          this.isConnected = isAvailable;
+          if (isAlive()) sink.available(isAvailable);
+        },
+      },
+      onControl: (message) => void (isAlive() && context.onControl(message)),
+    };
+    for (;;) {
+      const opened = await new Promise<OpenBackplane | Error>((resolve) => backplane.open(own, resolve));
+      if (this.#isOver || !isAlive()) {
+        if (!(opened instanceof Error)) opened.close(() => {});
+        return;
+      }
+      if (!(opened instanceof Error)) {
+        this.#store = opened;
+        this.isConnected = true;
+        return done({ ...this.#watched(opened) });
+      }
+      this.#options.world.note(`${machine.name} can't open its store: ${opened.message}`);
+      await new Promise<void>((resolve) => void this.#options.world.after(AGAIN_MS, resolve));
+    }
+  }
+
+  partition(forMs: number): void {
+    this.#isCutOff = true;
+    this.update();
+    this.#options.world.after(forMs, () => {
+      this.#isCutOff = false;
+      this.update();
+    });
+  }
+
+  cut(): void {
+    this.#proxy?.cutAfter(this.#options.world.random.int(0, 600));
+  }
+
+  freeze(forMs: number): void {
+    this.#clock.freeze(forMs);
+  }
+
+  stall(forMs: number): void {
+    this.#proxy?.stall();
+    this.#options.world.after(forMs, () => this.#proxy?.resume());
+  }
+
+  trouble(_trouble: DeliveryTrouble, _forMs: number): void {}
+
+  calm(): void {
+    this.#isCutOff = false;
+    this.#proxy?.cutAfter(null);
+    this.#proxy?.resume();
+    this.update();
+  }
+
+  /** Lets through what may get through. */
+  update(): void {
+    if (this.#proxy === null) return;
+    if (this.#options.isUp() && !this.#isCutOff && !this.#isOver) return this.#proxy.accept();
+    this.#proxy.refuse();
+    this.#proxy.reset();
+  }
+
+  /** Ends it: nothing gets through any more, and the driver is told to end. */
+  async end(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.update();
+    const store = this.#store;
+    if (store !== null) {
+      const closed = new Promise<void>((resolve) => store.close(resolve));
+      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
+      await Promise.race([closed, late]);
+    }
+    await this.#proxy?.close();
+  }
+
+  /** The store, with a count of what it is subscribed to. */
+  #watched(opened: OpenBackplane): OpenBackplane {
+    const subscribed = this.#subscribed;
+    const { channels } = opened;
+    const watched: ChannelStore = {
+      capabilities: channels.capabilities,
+      get idempotencyEpoch() {
+        return channels.idempotencyEpoch;
+      },
+      subscribe: (channel, options, done) => {
+        subscribed.add(channel);
+        channels.subscribe(channel, options, done);
+      },
+      unsubscribe: (channel) => {
+        subscribed.delete(channel);
+        channels.unsubscribe(channel);
+      },
+      append: (batch) => channels.append(batch),
+      apply: (batch) => channels.apply(batch),
+      read: (request, done) => channels.read(request, done),
+      history: (request, done) => channels.history(request, done),
+      snapshot: (channel, options, done) => channels.snapshot(channel, options, done),
+      remove: (channel, options, done) => channels.remove(channel, options, done),
+      close: () => channels.close(),
+    };
+    return {
+      channels: watched,
+      tickets: opened.tickets,
+      control: opened.control,
+      close: (done) => {
+        this.#store = null;
+        opened.close(done);
+      },
+    };
+  }
+}
