@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { afterEach, describe, expect, it, type TestContext } from "vitest";
 import type { LoadReport } from "./harness/load.ts";
 import { nativeLoad } from "./harness/native.ts";
 import { Subject } from "./harness/subject.ts";
 import { CARILLON } from "./peers/carillon.ts";
 import type { Peer } from "./peers/peer.ts";
+import { CARILLON_REDIS, FAULTY_CLUSTERS, SOCKET_IO_STREAMS } from "./peers/clusters.ts";
 import { SOCKET_IO, SOCKET_IO_RECOVERING } from "./peers/socket-io.ts";
 import { FAULTY, WS } from "./peers/ws.ts";
 import { faultOf } from "./scenarios/rounds.ts";
@@ -18,18 +20,18 @@ afterEach(async () => {
 });
 
 /** A server with subscribers; on any processor, and on the sources of the packages. */
-async function subscribed(context: TestContext, peer: Peer): Promise<Subject> {
+async function subscribed(context: TestContext, peer: Peer, publishers = 1): Promise<Subject> {
   const load = nativeLoad();
   if ("missing" in load) context.skip(`The load generator can't be built: ${load.missing}`);
   const bench = { cpus: { server: null, load: null }, program: load.program, onSources: true };
   const subject = await Subject.start(peer, {}, bench);
   open.push(subject);
-  await subject.open({ clients: SUBSCRIBERS, publishers: 1, trackEvery: 1 });
+  await subject.open({ clients: SUBSCRIBERS, publishers, trackEvery: 1 });
   return subject;
 }
 
-function faulty(name: string): Peer {
-  const peer = FAULTY.find((candidate) => candidate.name === name);
+function faulty(name: string, all: readonly Peer[] = FAULTY): Peer {
+  const peer = all.find((candidate) => candidate.name === name);
   if (peer === undefined) throw new Error(`Expected a control ${name}.`);
   return peer;
 }
@@ -96,4 +98,38 @@ describe("the load generator", () => {
     const subject = await subscribed(context, WS);
     await expect(subject.load.order("run", { mode: "nothing" })).rejects.toThrow(/Expected the mode/);
   });
+});
+
+/** The cluster of a peer under load from all of its nodes. */
+async function clusterReport(context: TestContext, peer: Peer): Promise<LoadReport> {
+  const found = await peer.find();
+  const hasBroker = spawnSync("redis-server", ["--version"]).status === 0;
+  if ("missing" in found || !hasBroker) context.skip("redis-server is not installed.");
+  const subject = await subscribed(context, peer, 3);
+  return subject.load.order("run", { ...PUBLISHED, senders: 3 });
+}
+
+describe("the load generator on three nodes and one broker", () => {
+  for (const peer of [CARILLON_REDIS, SOCKET_IO_STREAMS, faulty("plain cluster", FAULTY_CLUSTERS)]) {
+    it(`counts every delivery of ${peer.name}, from publishers on all nodes`, async (context) => {
+      const report = await clusterReport(context, peer);
+      // Only Carillon promises one order for all.
+      expect(faultOf(report, { mayMix: true, mayDisagree: peer.isExact !== true })).toBeUndefined();
+      const [published = 0, deliveries] = figures(report, "published", "deliveries");
+      expect(published).toBeGreaterThan(16);
+      expect(deliveries).toBe(published * SUBSCRIBERS);
+    });
+  }
+
+  const controls = [
+    { name: "lossy cluster", says: /^\d+ deliveries were lost/ },
+    { name: "doubling cluster", says: /^\d+ came twice; Connection \d+ got message \d+ twice\./ },
+    { name: "deaf cluster", says: /^\d+ deliveries were lost/ },
+  ];
+  for (const { name, says } of controls) {
+    it(`fails the ${name}`, async (context) => {
+      const report = await clusterReport(context, faulty(name, FAULTY_CLUSTERS));
+      expect(faultOf(report, { mayMix: true, mayDisagree: true })).toMatch(says);
+    });
+  }
 });

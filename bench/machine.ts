@@ -10,8 +10,12 @@ export function machine(): string {
 }
 
 /** Versions of what is measured from this repository's own modules. */
-export function machineVersions(): { readonly ws: string; readonly carillon: string; readonly socketIo: string } {
+export function machineVersions(): Readonly<
+  Record<"ws" | "carillon" | "socketIo" | "streamsAdapter" | "redisAdapter", string>
+> {
   return {
+    streamsAdapter: versionOf(import.meta.resolve("@socket.io/redis-streams-adapter")),
+    redisAdapter: versionOf(import.meta.resolve("@socket.io/redis-adapter")),
     ws: versionOf(import.meta.resolve("ws")),
     carillon: versionOf(import.meta.resolve("@carillon/server")),
     socketIo: versionOf(import.meta.resolve("socket.io")),

@@ -33,9 +33,9 @@ export class Load implements AsyncDisposable {
     return this.#process.pid ?? 0;
   }
 
-  /** Tells it how to speak to the server at a port. */
-  async useDoor(port: number, door: Door): Promise<void> {
-    await this.order("door", { port, ...door });
+  /** Tells it how to speak to the server at a port, or to the nodes at several. */
+  async useDoor(ports: readonly number[], door: Door): Promise<void> {
+    await this.order("door", { port: ports.join(","), ...door });
   }
 
   /** Gives a command, and waits until it is done. Throws when it could not be carried out. */

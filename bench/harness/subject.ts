@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Peer, Purpose } from "../peers/peer.ts";
 import { Load, type LoadFields, type LoadReport } from "./load.ts";
+import { Broker } from "./broker.ts";
 import type { Cpus } from "./pinning.ts";
 import { ServerProcess } from "./server-process.ts";
 import { cpuUs, type Memory } from "./usage.ts";
@@ -18,30 +19,59 @@ export interface Bench {
 
 /** What a command cost. */
 export interface Cost {
-  /** Processor time of the server, user and system, all threads, in microseconds. */
+  /** Processor time of the server, user and system, all threads, in microseconds; of a cluster, of all its nodes. */
   readonly serverUs: number;
+  /** That of what the nodes share; 0 where there is nothing. */
+  readonly brokerUs: number;
   /** The load generator's. */
   readonly loadUs: number;
   readonly wallMs: number;
 }
 
-/** A server under measurement, and the load generator that is connected to it. */
+/** A server under measurement, or a cluster of them, and the load generator that is connected to it. */
 export class Subject implements AsyncDisposable {
   readonly peer: Peer;
+  /** The only server, or the first node. */
   readonly server: ServerProcess;
   readonly load: Load;
+  readonly #others: readonly ServerProcess[];
+  readonly #broker: Broker | null;
 
-  private constructor(peer: Peer, server: ServerProcess, load: Load) {
+  private constructor(peer: Peer, servers: readonly ServerProcess[], load: Load, broker: Broker | null) {
+    const [server, ...others] = servers;
+    if (server === undefined) throw new RangeError("Expected a server.");
     this.peer = peer;
     this.server = server;
     this.load = load;
+    this.#others = others;
+    this.#broker = broker;
   }
 
+  /** Starts a server; of a cluster its broker first and then all nodes, on the same processor. Connections go to the nodes in turn. */
   static async start(peer: Peer, purpose: Purpose, { cpus, program, onSources = false }: Bench): Promise<Subject> {
-    const server = await ServerProcess.start((port) => peer.command(port, { ...purpose, onSources }), cpus.server);
-    const load = new Load(program, cpus.load);
-    await load.useDoor(server.port, peer.door(purpose));
-    return new Subject(peer, server, load);
+    const started: AsyncDisposable[] = [];
+    const start = async <Part extends AsyncDisposable>(part: Promise<Part>): Promise<Part> => {
+      started.unshift(await part);
+      return part;
+    };
+    try {
+      const { cluster } = peer;
+      const broker = cluster === undefined ? null : await start(Broker.start(cluster.broker, cpus.server));
+      const wanted = { ...purpose, onSources, ...(broker === null ? {} : { brokerPort: broker.server.port }) };
+      const servers: ServerProcess[] = [];
+      for (let node = 0; node < (cluster?.nodes ?? 1); node++) {
+        servers.push(await start(ServerProcess.start((port) => peer.command(port, wanted), cpus.server)));
+      }
+      const load = await start(Promise.resolve(new Load(program, cpus.load)));
+      await load.useDoor(
+        servers.map(({ port }) => port),
+        peer.door(purpose),
+      );
+      return new Subject(peer, servers, load, broker);
+    } catch (error) {
+      for (const part of started) await part[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Connects clients and publishers; credentials are fetched before. */
@@ -67,12 +97,14 @@ export class Subject implements AsyncDisposable {
 
   /** Does something, and says what it cost. */
   async measure<Result>(run: () => Promise<Result>): Promise<{ readonly result: Result; readonly cost: Cost }> {
-    const before = { serverUs: this.server.cpuUs, loadUs: cpuUs(this.load.pid), atMs: performance.now() };
+    const before = this.#used();
     const result = await run();
+    const after = this.#used();
     const cost = {
-      serverUs: this.server.cpuUs - before.serverUs,
-      loadUs: cpuUs(this.load.pid) - before.loadUs,
-      wallMs: performance.now() - before.atMs,
+      serverUs: after.serverUs - before.serverUs,
+      brokerUs: after.brokerUs - before.brokerUs,
+      loadUs: after.loadUs - before.loadUs,
+      wallMs: after.wallMs - before.wallMs,
     };
     return { result, cost };
   }
@@ -83,8 +115,18 @@ export class Subject implements AsyncDisposable {
     return this.server.memory;
   }
 
+  #used(): Cost {
+    return {
+      serverUs: [this.server, ...this.#others].reduce((sum, server) => sum + server.cpuUs, 0),
+      brokerUs: this.#broker?.server.cpuUs ?? 0,
+      loadUs: cpuUs(this.load.pid),
+      wallMs: performance.now(),
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.load[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
+    for (const server of [this.server, ...this.#others]) await server[Symbol.asyncDispose]();
+    await this.#broker?.[Symbol.asyncDispose]();
   }
 }

@@ -3,6 +3,14 @@ import { CARILLON } from "./carillon.ts";
 import { CARILLON_RAW } from "./carillon-raw.ts";
 import { NATS } from "./nats.ts";
 import { NCHAN } from "./nchan.ts";
+import {
+  CARILLON_NATS,
+  CARILLON_REDIS,
+  CARILLON_REDIS_SINGLE,
+  FAULTY_CLUSTERS,
+  SOCKET_IO_SHARDED,
+  SOCKET_IO_STREAMS,
+} from "./clusters.ts";
 import type { Peer } from "./peer.ts";
 import { SOCKET_IO, SOCKET_IO_RECOVERING } from "./socket-io.ts";
 import { FAULTY, WS } from "./ws.ts";
@@ -17,5 +25,11 @@ export const PEERS: readonly Peer[] = [
   WS,
   SOCKET_IO,
   SOCKET_IO_RECOVERING,
+  CARILLON_REDIS,
+  CARILLON_REDIS_SINGLE,
+  CARILLON_NATS,
+  SOCKET_IO_STREAMS,
+  SOCKET_IO_SHARDED,
   ...FAULTY,
+  ...FAULTY_CLUSTERS,
 ];

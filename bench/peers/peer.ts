@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Door } from "../harness/door.ts";
+import type { BrokerCommand } from "../harness/broker.ts";
 import type { Command } from "../harness/server-process.ts";
 
 /** What a scenario needs of a server. */
@@ -12,6 +13,8 @@ export interface Purpose {
   readonly onSources?: boolean;
   /** Publishes are answered, and sent again when they were not. */
   readonly isAcknowledged?: boolean;
+  /** Where the broker of a cluster listens. */
+  readonly brokerPort?: number;
 }
 
 /** A server to measure. */
@@ -22,6 +25,8 @@ export interface Peer {
   /** Its version; or why it can't be measured here. May install it. */
   find(): Promise<{ readonly version: string } | { readonly missing: string }>;
   command(port: number, purpose: Purpose): Command;
+  /** Several servers around a broker; without it, one server by itself. */
+  readonly cluster?: { readonly nodes: number; readonly broker: BrokerCommand };
   door(purpose: Purpose): Door;
   /** It promises one order for all, nothing lost and nothing twice, under any load: it is failed where others are described. */
   readonly isExact?: boolean;

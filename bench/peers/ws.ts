@@ -27,11 +27,12 @@ export const WS: Peer = {
   door: ({ bytes }) => plainDoor(bytes),
 };
 
-/** What a control does wrong, on purpose. */
-const FAULTS = {
+/** What a control does wrong, on purpose, by name. */
+export const FAULTS = {
   lossy: "leaves one delivery in 10,000 out",
   doubling: "sends one delivery in 10,000 twice",
   stalling: "stands still for 400 ms, once",
+  deaf: "in a cluster: one node leaves out one message in 100 that comes from the others",
 } as const;
 
 /** Controls: servers with a fault each, which the bench must find. */

@@ -1,6 +1,7 @@
 import { AVALANCHE } from "./avalanche.ts";
 import { CALLS } from "./calls.ts";
 import { MANY_CHANNELS } from "./channels.ts";
+import { CLUSTER } from "./cluster.ts";
 import { CONNECTS } from "./connects.ts";
 import { FAN_OUT, FAN_OUT_SINGLE } from "./fan-out.ts";
 import { FLOOD } from "./flood.ts";
@@ -25,4 +26,5 @@ export const SCENARIOS: readonly Scenario[] = [
   STORM,
   MANY_CHANNELS,
   TICKS,
+  CLUSTER,
 ];

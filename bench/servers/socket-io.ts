@@ -2,6 +2,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { Server } from "socket.io";
+import { clusterAdapter } from "./cluster-adapter.ts";
 import { answerCollect, answerTickets, listen, serverOptions } from "./options.ts";
 
 const { port, options } = serverOptions();
@@ -12,6 +13,7 @@ const io = new Server(http, {
   httpCompression: false,
   serveClient: false,
   ...(options["recovers"] === true ? { connectionStateRecovery: {} } : {}),
+  ...(await clusterAdapter(options)),
 });
 
 /** The same in every process, so that a token outlives a restart. */

@@ -1,6 +1,7 @@
 // How to speak to a kind of server: texts with holes, given by the harness. Nothing here knows a server by name.
 #pragma once
 #include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -45,7 +46,8 @@ class Template {
 
 /** The settings of a server, all optional but the port. An answer is known by a piece of text that it contains. */
 struct Door {
-  int port = 0;
+  /** Connection i goes to the i-th of these, round and round: the nodes of one cluster. */
+  std::vector<int> ports;
   /** Opcode of what is sent: 1 text, 2 binary. */
   int opcode = 1;
   std::string protocol, headers;
@@ -79,7 +81,9 @@ struct Door {
       return text(name).empty() ? otherwise : std::stoi(text(name));
     };
     Door door;
-    door.port = number("port", 0);
+    std::stringstream ports(text("port"));
+    for (std::string port; std::getline(ports, port, ',');) door.ports.push_back(std::stoi(port));
+    if (door.ports.empty()) throw std::runtime_error("Expected a port.");
     door.opcode = number("opcode", 1);
     door.protocol = text("protocol");
     door.headers = text("headers");

@@ -53,6 +53,10 @@ class Runs : Observer {
     const Numbers number{fields};
     const auto mode = fields.find("mode");
     reset();
+    // Those who joined later have fewer messages: orders are compared over a run.
+    for (auto& client : swarm.clients) {
+      for (Subscription& subscription : client->subscriptions) subscription.order = 0;
+    }
     spins = number("spins", 1) != 0;
     inFlight = uint32_t(number("inFlight", 1));
     isBurst = number("burst", 0) != 0;
@@ -63,7 +67,7 @@ class Runs : Observer {
     startUs = nowUs();
     endUs = startUs + uint64_t(number("ms", 1'000) * 1'000);
     const std::string wanted = mode == fields.end() ? "" : mode->second;
-    if (wanted == "inFlight") keepInFlight();
+    if (wanted == "inFlight") keepInFlight(size_t(number("senders", 1)));
     else if (wanted == "paced") pace(number("rate", 1), number("byClients", 0) != 0);
     else if (wanted == "calls") call(number("rate", 0));
     else throw std::runtime_error("Expected the mode inFlight, paced or calls, got " + wanted + ".");
@@ -74,7 +78,7 @@ class Runs : Observer {
 
  private:
   Swarm& swarm;
-  bool spins = true, isBurst = false, isPublishing = false, isCalling = false, isQuiet = false;
+  bool spins = true, isBurst = false, isPublishing = false, isCalling = false, isQuiet = false, countsDone = false;
   uint32_t inFlight = 1;
   double killEveryMs = 0, awayMs = 0;
   uint64_t startUs = 0, endUs = 0, publishedUs = 0, lastUs = 0, firstLostUs = 0, backLastUs = 0;
@@ -142,14 +146,15 @@ class Runs : Observer {
   }
 
   /** Keeps so many messages under way that not all have; or waits until all have a burst before the next. */
-  void keepInFlight() {
-    Client& publisher = *swarm.publishers.at(0);
+  void keepInFlight(size_t senders) {
+    // Those of several publishers need not come in the order of their numbers, so the ones that all have are counted.
+    countsDone = senders > 1;
     done = swarm.published[0];
     while (nowUs() < endUs) {
       const uint32_t underWay = swarm.published[0] - done;
       if (isBurst ? underWay == 0 : underWay < inFlight) {
         swarm.hold();
-        for (uint32_t index = underWay; index < inFlight; index++) publishOne(publisher, 0, nowUs());
+        for (uint32_t index = underWay; index < inFlight; index++) publishOne(*swarm.publishers.at(swarm.published[0] % senders), 0, nowUs());
         swarm.release();
       }
       swarm.turn(spins, 1);
@@ -266,7 +271,8 @@ class Runs : Observer {
     else latency.add(now - std::min(now, message.dueUs));
     if (message.channel == 0) {
       const uint32_t count = ++having[message.sequence % having.size()];
-      if (count >= swarm.subscribers[0]) done = std::max(done, message.sequence + 1);
+      if (countsDone) done += count == swarm.subscribers[0];
+      else if (count >= swarm.subscribers[0]) done = std::max(done, message.sequence + 1);
     }
     if (client.isBehind) settle(client, now);
   }

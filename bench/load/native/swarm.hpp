@@ -70,7 +70,7 @@ class Swarm {
 
   void begin(Client& client) {
     client.startedUs = nowUs();
-    client.fd = openSocket(door.port, 1 + int(client.index / perSource));
+    client.fd = openSocket(portOf(client), 1 + int(client.index / perSource));
     if (client.fd < 0) {
       client.fd = -1;
       problem(std::string("A socket can't be opened: ") + strerror(errno));
@@ -167,6 +167,8 @@ class Swarm {
   static constexpr uint32_t FIRST_ID = 1'000;
 
  private:
+  int portOf(const Client& client) const { return door.ports[client.index % door.ports.size()]; }
+
   int epoll;
   bool isHeld = false;
   uint64_t sweptUs = 0;
@@ -227,7 +229,7 @@ class Swarm {
     if (error != 0) return onClosed(client, strerror(error));
     client.state = State::UPGRADING;
     const Template& path = client.isPublisher ? door.publishPath : door.path;
-    client.out = "GET " + fill(path, client, nullptr, 0) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(door.port) +
+    client.out = "GET " + fill(path, client, nullptr, 0) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(portOf(client)) +
                  "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     if (!door.protocol.empty()) client.out += "Sec-WebSocket-Protocol: " + door.protocol + "\r\n";
