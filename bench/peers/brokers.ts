@@ -2,11 +2,9 @@ import type { BrokerCommand } from "../harness/broker.ts";
 
 /** Redis with what its documentation advises for data that should survive it: an append-only file, synced each second. */
 export const REDIS: BrokerCommand = (port, folder) => ({
-  command: [
-    "redis-server",
-    ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
-    ...["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
-  ],
+  command: `redis-server --port ${port} --bind 127.0.0.1 --dir ${folder} --appendonly yes --appendfsync everysec`
+    .split(" ")
+    .concat("--save", ""),
 });
 
 /** NATS with JetStream in a file; one thread of Go at a time, since all share one processor. */
