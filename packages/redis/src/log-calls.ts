@@ -131,12 +131,10 @@ export class LogCalls {
       faults.has("no-dedup") ? "1" : "",
     ];
     for (const { request, hasRoom } of batch) {
-      const { id, expiresInMs, amend, publisher, idempotency } = request;
-      args.push(id, ...encodeRecord(request), Math.round(expiresInMs), amend?.target ?? "");
-      args.push(amend === null || amend.onlyBy === null ? "" : `u${amend.onlyBy}`);
-      args.push(publisher === null ? "" : `u${publisher.user}`);
-      args.push(idempotency?.scope ?? "", idempotency?.fingerprint ?? "");
-      args.push(idempotency?.resend?.epoch ?? "", idempotency?.resend?.at ?? 0, hasRoom ? "1" : "");
+      const { id, publisher, idempotency } = request;
+      const [head, payload] = encodeRecord(request);
+      args.push(id, head, payload, publisher === null ? "" : `u${publisher.user}`);
+      args.push(idempotency?.scope ?? "", idempotency?.fingerprint ?? "", rareParts(request, hasRoom));
     }
     return args;
   }
@@ -150,6 +148,22 @@ export class LogCalls {
     answered(queued, result.ok && !result.duplicate);
     queued.request.done(failed.note(queued.request, result));
   }
+}
+
+/** What few appends have, in one argument; "" for those that have nothing of it. */
+function rareParts({ expiresInMs, amend, idempotency }: AppendRequest, hasRoom: boolean): string {
+  const resend = idempotency?.resend ?? null;
+  if (expiresInMs === 0 && amend === null && resend === null && hasRoom) return "";
+  const epoch = resend?.epoch ?? "";
+  const onlyBy = amend === null || amend.onlyBy === null ? "" : `u${amend.onlyBy}`;
+  const sizes = `${Buffer.byteLength(epoch)} ${Buffer.byteLength(onlyBy)}`;
+  const numbers = `${wholeOf(expiresInMs)} ${wholeOf(resend?.at ?? 0)} ${hasRoom ? 1 : 0} ${sizes}`;
+  return `${numbers}\n${epoch}${onlyBy}${amend?.target ?? ""}`;
+}
+
+/** As scripts read it: digits alone. */
+function wholeOf(ms: number): string {
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.round(ms))).toFixed(0);
 }
 
 /** A duration that Redis can take. */

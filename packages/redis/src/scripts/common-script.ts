@@ -15,11 +15,13 @@ local function clock()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Numbers above 1e14 would come out as '1e+14'.
-local function int(n) return string.format('%.0f', n) end
+-- Numbers above 1e14 would come out as '1e+14'. Not '%.0f', which divides at length, and took a tenth of an append.
+local format = string.format
+local function int(n) return format('%d', n) end
 
+-- Offset and time as text.
 local function nextTag(tag, offset, at, id, salt)
-  return string.sub(redis.sha1hex(tag .. ' ' .. int(offset) .. ' ' .. int(at) .. ' ' .. id .. ' ' .. salt), 1, 16)
+  return string.sub(redis.sha1hex(tag .. ' ' .. offset .. ' ' .. at .. ' ' .. id .. ' ' .. salt), 1, 16)
 end
 
 local function place(head) return head.epoch .. ' ' .. int(head.offset) .. ' ' .. head.tag end
@@ -36,8 +38,14 @@ end
 
 -- Of a head that is there only what can have changed: every field is written to the append-only file as well.
 local function writeHead(key, head)
-  redis.call('HSET', key, 'o', int(head.offset), 't', head.tag, 'a', int(head.at), 'f', int(head.floor), 'n', int(head.count))
-  if head.isNew then redis.call('HSET', key, 'e', head.epoch, 'k', head.kind, 'w', int(head.window)) end
+  if head.isNew then
+    redis.call('HSET', key, 'o', int(head.offset), 't', head.tag, 'a', int(head.at), 'f', int(head.floor),
+      'n', int(head.count), 'e', head.epoch, 'k', head.kind, 'w', int(head.window))
+  elseif head.kind == 'l' then
+    redis.call('HSET', key, 'o', int(head.offset), 't', head.tag, 'a', int(head.at), 'f', int(head.floor))
+  else
+    redis.call('HSET', key, 'o', int(head.offset), 't', head.tag, 'a', int(head.at), 'f', int(head.floor), 'n', int(head.count))
+  end
 end
 
 local JOURNAL_MAX = 8192

@@ -45,7 +45,7 @@ local function removalChunk(key, version) return chunk('r ' .. int(version) .. '
 local function advance(key)
   local tag = head.tag
   head.offset = head.offset + 1
-  head.tag = nextTag(tag, head.offset, now, key, salt)
+  head.tag = nextTag(tag, int(head.offset), int(now), key, salt)
   redis.call('XADD', logKey, int(head.offset) .. '-0', 'b', tag, 'k', key)
   hasChanged = true
 end
