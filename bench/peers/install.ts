@@ -10,11 +10,13 @@ export type Installed = { readonly folder: string } | { readonly missing: string
 
 /** Installs one exact version of a package from the registry, beside the workspace and without its lock file. */
 export function installPackage(name: string, version: string): Installed {
-  const folder = `${FOLDER}node_modules/${name}/`;
+  // A place for each, or npm would take the one away when it installs the other.
+  const place = `${FOLDER}${name.replaceAll("/", "+")}/`;
+  const folder = `${place}node_modules/${name}/`;
   if (versionIn(folder) === version) return { folder };
-  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(place, { recursive: true });
   // A manifest of its own keeps npm from taking the workspace for the place to install to.
-  writeFileSync(`${FOLDER}package.json`, JSON.stringify({ private: true }));
+  writeFileSync(`${place}package.json`, JSON.stringify({ private: true }));
   console.error(`Installing ${name}@${version} for the bench, once.`);
   const args = [
     "install",
@@ -25,7 +27,7 @@ export function installPackage(name: string, version: string): Installed {
     "--ignore-scripts",
     `${name}@${version}`,
   ];
-  const { status, stderr } = spawnSync("npm", args, { cwd: FOLDER, encoding: "utf8" });
+  const { status, stderr } = spawnSync("npm", args, { cwd: place, encoding: "utf8" });
   if (status === 0 && versionIn(folder) === version) return { folder };
   return { missing: `npm could not install ${name}@${version}: ${stderr.trim().split("\n").at(-1) ?? ""}` };
 }

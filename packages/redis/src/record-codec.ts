@@ -8,6 +8,7 @@ import {
 import type { AppendRequest } from "@carillon/server/backplane";
 import type { Position, Publisher } from "@carillon/protocol";
 import { readPlace, tagOf, type StoredPlace } from "./place-codec.ts";
+import { StrangeReply } from "./reply.ts";
 
 /**
  * How records travel between nodes and scripts. A payload has one character in front: `j` for text, `b` for bytes, `-` for
@@ -17,6 +18,10 @@ import { readPlace, tagOf, type StoredPlace } from "./place-codec.ts";
 
 const LINE_BREAK = 10;
 const COLON = 58;
+const BLANK = 32;
+const ZERO = 48;
+/** Digits of a tag, and the blank behind it. */
+const TAG_SIZE = 17;
 const TEXT = "j".charCodeAt(0);
 const BYTES = "b".charCodeAt(0);
 const NO_PAYLOAD = "-";
@@ -35,9 +40,23 @@ function encodeVersioned(data: Payload, version: number): string | Buffer {
 }
 
 /** The payload that was encoded so. Bytes are copied: they must not keep a whole message alive. */
-function decodePayload(stored: Buffer, start: number = 1): Payload {
-  if (stored[0] === TEXT) return stored.toString("utf8", start);
-  return stored[0] === BYTES ? new Uint8Array(stored.subarray(start)) : null;
+function decodePayload(stored: Buffer): Payload {
+  return decodeData(stored, stored[0], 1, stored.length);
+}
+
+function decodeData(buffer: Buffer, mark: number | undefined, start: number, end: number): Payload {
+  if (mark === TEXT) return buffer.toString("utf8", start, end);
+  return mark === BYTES ? new Uint8Array(buffer.subarray(start, end)) : null;
+}
+
+/** The digits at a place, as a number; it goes on to the first byte that is none. */
+function numberIn(buffer: Buffer, start: number): number {
+  let number = 0;
+  for (let at = start; ; at++) {
+    const digit = (buffer[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return number;
+    number = number * 10 + digit;
+  }
 }
 
 /** What an append brings: what scripts need not know, as JSON in the shortest form, and the payload. */
@@ -62,23 +81,30 @@ type Head = readonly [
   meta?: Readonly<Record<string, string>> | null,
 ];
 
-function decodeLog(line: string, payload: Buffer): LogRecord {
+/** Where a line of a log and its payload stand in a message. */
+interface Bounds {
+  readonly lineStart: number;
+  readonly lineEnd: number;
+  readonly dataEnd: number;
+}
+
+function decodeLog(buffer: Buffer, { lineStart, lineEnd, dataEnd }: Bounds): LogRecord {
+  const line = buffer.toString("utf8", lineStart, lineEnd);
   const end = line.indexOf("\n");
-  const [, at, expires, kind, name = ""] = line.slice(0, end).split(" ");
+  const atEnd = line.indexOf(" ", TAG_SIZE);
+  const expiresEnd = line.indexOf(" ", atEnd + 1);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by encodeRecord, and nobody else writes there.
   const [id, by, tags = null, meta = null] = JSON.parse(line.slice(end + 1)) as Head;
   const publisher: Publisher | null = by === null ? null : { user: by[0], instance: by[1] };
-  const colon = payload.indexOf(COLON);
-  const version = Number(payload.toString("latin1", 1, colon));
-  const shared = {
-    id,
-    at: Number(at),
-    data: decodePayload(payload, colon + 1),
-    publisher,
-    expires: Number(expires),
-    version,
-  };
-  return kind === "p" ? { kind: "publication", ...shared, tags, meta } : { kind: "amend", ...shared, amend: name };
+  const at = Number(line.slice(TAG_SIZE, atEnd));
+  const expires = Number(line.slice(atEnd + 1, expiresEnd));
+  const version = numberIn(buffer, lineEnd + 1);
+  const data = decodeData(buffer, buffer[lineEnd], buffer.indexOf(COLON, lineEnd) + 1, dataEnd);
+  if (line.startsWith("p", expiresEnd + 1)) {
+    return { kind: "publication", id, at, data, publisher, expires, version, tags, meta };
+  }
+  const amend = line.slice(expiresEnd + 3, end);
+  return { kind: "amend", id, at, data, publisher, expires, version, amend };
 }
 
 /** The owner of an entry as scripts take it: instance, line break, user. */
@@ -116,14 +142,19 @@ export function readChunks(buffer: Buffer, start: number = 0): StoredItem[] {
   let at = start;
   while (at < buffer.length) {
     const end = buffer.indexOf(LINE_BREAK, at);
-    const [lineSize, dataSize] = buffer.toString("latin1", at, end).split(" ");
-    const lineEnd = end + 1 + Number(lineSize);
-    const dataEnd = lineEnd + Number(dataSize);
-    const line = buffer.subarray(end + 1, lineEnd);
-    const payload = buffer.subarray(lineEnd, dataEnd);
+    const lineStart = end + 1;
+    const lineEnd = lineStart + numberIn(buffer, at);
+    const dataEnd = lineEnd + numberIn(buffer, buffer.indexOf(BLANK, at) + 1);
+    // Whatever isn't one of ours must not be read past its end.
+    if (end === -1 || !(dataEnd > at && dataEnd <= buffer.length)) throw new StrangeReply("whole chunks");
     // A tag has 16 digits; a line of a state channel starts with one letter.
-    if (line[1] === 32) items.push({ before: "", record: decodeState(line, payload) });
-    else items.push({ before: line.toString("latin1", 0, 16), record: decodeLog(line.toString("utf8"), payload) });
+    if (buffer[lineStart + 1] === BLANK) {
+      const record = decodeState(buffer.subarray(lineStart, lineEnd), buffer.subarray(lineEnd, dataEnd));
+      items.push({ before: "", record });
+    } else {
+      const before = buffer.toString("latin1", lineStart, lineStart + TAG_SIZE - 1);
+      items.push({ before, record: decodeLog(buffer, { lineStart, lineEnd, dataEnd }) });
+    }
     at = dataEnd;
   }
   return items;

@@ -20,7 +20,10 @@ export async function checkServer(redis: Redis): Promise<void> {
     throw new RedisError("too_old", `Expected Redis ${VERSION_MIN}.0 or newer, the server is ${version}. Update it.`);
   }
   if (fieldOf(info, "arch_bits") === "32") {
-    throw new RedisError("too_old", "Expected a 64-bit Redis, the server has 32 bits, too few for the scripts. Replace it.");
+    throw new RedisError(
+      "too_old",
+      "Expected a 64-bit Redis, the server has 32 bits, too few for the scripts. Replace it.",
+    );
   }
   const policy = fieldOf(info, "maxmemory_policy");
   if (policy !== "" && policy !== "noeviction") {
