@@ -10,12 +10,8 @@ export function machine(): string {
 }
 
 /** Versions of what is measured from this repository's own modules. */
-export function machineVersions(): Readonly<
-  Record<"ws" | "carillon" | "socketIo" | "streamsAdapter" | "redisAdapter", string>
-> {
+export function machineVersions(): Readonly<Record<"ws" | "carillon" | "socketIo", string>> {
   return {
-    streamsAdapter: versionOf(import.meta.resolve("@socket.io/redis-streams-adapter")),
-    redisAdapter: versionOf(import.meta.resolve("@socket.io/redis-adapter")),
     ws: versionOf(import.meta.resolve("ws")),
     carillon: versionOf(import.meta.resolve("@carillon/server")),
     socketIo: versionOf(import.meta.resolve("socket.io")),

@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { machineVersions } from "../machine.ts";
 import { JETSTREAM, REDIS } from "./brokers.ts";
 import { CARILLON } from "./carillon.ts";
-import { installDebian } from "./install.ts";
+import { installDebian, installPackage } from "./install.ts";
 import { nodeServer, type Peer } from "./peer.ts";
 import { SOCKET_IO } from "./socket-io.ts";
 import { FAULTS, WS } from "./ws.ts";
@@ -59,10 +58,10 @@ export const CARILLON_NATS: Peer = {
 
 /** Three nodes of Socket.IO on one Redis, by the adapter that loses nothing while Redis is there. */
 export const SOCKET_IO_STREAMS: Peer = {
-  ...socketIoCluster("streams"),
+  ...socketIoCluster("@socket.io/redis-streams-adapter", "0.3.1"),
   name: "Socket.IO ×3, Streams",
   settings: [
-    `three nodes with @socket.io/redis-streams-adapter ${machineVersions().streamsAdapter} on ioredis; everything else as Socket.IO`,
+    "three nodes with @socket.io/redis-streams-adapter 0.3.1 on ioredis; everything else as Socket.IO",
     "onlyPlaintext, as its documentation offers for text: it saves a search for binary data; maxLen 10,000 and readCount 100, its defaults",
     DURABLE,
   ],
@@ -70,20 +69,27 @@ export const SOCKET_IO_STREAMS: Peer = {
 
 /** Three nodes of Socket.IO on one Redis, by Pub/Sub: nothing is kept. */
 export const SOCKET_IO_SHARDED: Peer = {
-  ...socketIoCluster("sharded"),
+  ...socketIoCluster("@socket.io/redis-adapter", "8.3.0"),
   name: "Socket.IO ×3, Pub/Sub",
   settings: [
-    `three nodes with the sharded adapter of @socket.io/redis-adapter ${machineVersions().redisAdapter} on ioredis, nothing is kept; everything else as Socket.IO`,
+    "three nodes with the sharded adapter of @socket.io/redis-adapter 8.3.0 on ioredis, nothing is kept; everything else as Socket.IO",
   ],
 };
 
-function socketIoCluster(adapter: string): Peer {
+/** The adapters are fetched when they are first measured, like other peers. */
+function socketIoCluster(adapter: string, version: string): Peer {
+  let folder = "";
   return {
     ...SOCKET_IO,
     cluster: { nodes: NODES, broker: REDIS },
     command: (port, purpose) =>
-      nodeServer("socket-io.ts", port, purpose, { recovers: false, adapter, brokerPort: purpose.brokerPort }),
-    find: () => withBroker(SOCKET_IO, "redis-server", "redis-server"),
+      nodeServer("socket-io.ts", port, purpose, { recovers: false, adapter: folder, brokerPort: purpose.brokerPort }),
+    find: () => {
+      const installed = installPackage(adapter, version);
+      if ("missing" in installed) return Promise.resolve(installed);
+      folder = installed.folder;
+      return withBroker(SOCKET_IO, "redis-server", "redis-server");
+    },
   };
 }
 
