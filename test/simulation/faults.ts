@@ -22,6 +22,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: "no-catching-up", breaks: "P4", server: "no-catching-up" },
   { name: "hidden-hole", breaks: "P4", server: "hidden-hole" },
   { name: "no-tag-check", breaks: "P5", server: "no-tag-check" },
+  { name: "no-silence-watch", breaks: "P6", server: "no-silence-watch" },
   {
     name: "publish-queue-reorder",
     breaks: "P1",

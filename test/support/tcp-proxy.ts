@@ -9,6 +9,9 @@ export interface TcpTarget {
   readonly port: number;
 }
 
+/** Takes bytes as they come, and returns those that are to be sent on now. */
+export type ByteFilter = (bytes: Buffer) => Buffer;
+
 /**
  * A TCP proxy that fails on command, as networks do. A test owns it and closes it, with all that passes through it.
  *
@@ -26,14 +29,17 @@ export class TcpProxy {
   /** Bytes that pass, in either direction, before a connection is cut; null: it isn't. */
   #bytesLeft: number | null = null;
 
-  private constructor(target: TcpTarget) {
+  readonly #filter: (() => ByteFilter) | null;
+
+  private constructor(target: TcpTarget, filter: (() => ByteFilter) | null) {
     this.#target = target;
+    this.#filter = filter;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  /** Starts one on a free port of the loopback address. */
-  static async start(target: TcpTarget): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target);
+  /** Starts one on a free port of the loopback address; what the server sends passes a filter of each connection's own. */
+  static async start(target: TcpTarget, filter: (() => ByteFilter) | null = null): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, filter);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once("error", reject);
       proxy.#server.listen({ host: "127.0.0.1", port: 0 }, resolve);
@@ -102,6 +108,7 @@ export class TcpProxy {
     const link = new Link(socket, upstream, {
       closed: () => this.#links.delete(link),
       pass: (bytes) => this.#pass(bytes),
+      filter: this.#filter?.() ?? null,
     });
     this.#links.add(link);
     if (this.#isStalled) link.stall();
@@ -121,6 +128,8 @@ interface LinkHost {
   closed(): void;
   /** Says how many of these bytes pass; if not all, the link ends behind them. */
   pass(bytes: number): number;
+  /** What the server sends goes through this. */
+  readonly filter: ByteFilter | null;
 }
 
 /** Two sockets, joined. Not by `pipe`, which starts reading again on its own terms. */
@@ -132,8 +141,8 @@ class Link {
 
   constructor(client: Socket, server: Socket, host: LinkHost) {
     this.#ends = [client, server];
-    this.#forward(client, server, host);
-    this.#forward(server, client, host);
+    this.#forward(client, server, host, null);
+    this.#forward(server, client, host, host.filter);
   }
 
   stall(): void {
@@ -154,8 +163,9 @@ class Link {
     }
   }
 
-  #forward(from: Socket, to: Socket, host: LinkHost): void {
-    from.on("data", (chunk: Buffer) => {
+  #forward(from: Socket, to: Socket, host: LinkHost, filter: ByteFilter | null): void {
+    from.on("data", (bytes: Buffer) => {
+      const chunk = filter === null ? bytes : filter(bytes);
       const passing = host.pass(chunk.length);
       if (passing < chunk.length) {
         // A FIN follows the last byte; a RST could overtake it.

@@ -145,9 +145,12 @@ class OpenStore implements OpenBackplane {
   readonly #lease: Lease;
   readonly #ends: EntryEnds;
   readonly #watch: Watch;
+  /** The planted fault of that kind; see the server's core/faults.ts. */
+  readonly #isBlind: boolean;
 
   constructor(server: DriverOptions, settings: Settings, context: BackplaneContext) {
-    const { ports, logger, limits, sink } = context;
+    const { ports, logger, limits, sink, faults } = context;
+    this.#isBlind = faults.has("no-silence-watch");
     const { timeoutMs, watchMs } = settings;
     const keys = new Keys(settings.name);
     const broker = this.#makeBroker(server, settings, context, () => subscriptions);
@@ -226,7 +229,7 @@ class OpenStore implements OpenBackplane {
   async open(first: Redis): Promise<void> {
     await this.#broker.open(first);
     await Promise.all([this.#epoch.open(), this.control.open(), this.#lease.beat()]);
-    this.#watch.start();
+    if (!this.#isBlind) this.#watch.start();
     this.#lease.start();
   }
 

@@ -13,6 +13,7 @@ export type RealBackplane = (typeof REAL_BACKPLANES)[number];
 
 /** A server of a run's own, with everything that can be done to it. */
 export interface BrokerServer {
+  readonly kind: RealBackplane;
   readonly port: number;
   /** The backplane that speaks to it, at a port that leads there. */
   backplane(port: number): Backplane;
@@ -35,6 +36,7 @@ export async function startBroker(kind: RealBackplane): Promise<BrokerServer> {
   if (kind === "redis") {
     const server = await RedisServer.start();
     return withCopies(server.folder, {
+      kind,
       port: server.port,
       backplane: (port) => redis({ url: `redis://127.0.0.1:${port}` }),
       kill: () => server.end(),
@@ -46,6 +48,7 @@ export async function startBroker(kind: RealBackplane): Promise<BrokerServer> {
   }
   const server = await NatsServer.start();
   return withCopies(server.folder, {
+    kind,
     port: server.port,
     backplane: (port) => nats({ servers: `127.0.0.1:${port}` }),
     kill: () => server.stop(),

@@ -56,7 +56,14 @@ export class RealBroker implements Broker {
       name: "real",
       open: (context, done) => {
         const isUp = (): boolean => this.#isUp;
-        const link = new RealLink({ world, machine, port: server.port, backplane: server.backplane, isUp });
+        const link = new RealLink({
+          world,
+          machine,
+          kind: server.kind,
+          port: server.port,
+          backplane: server.backplane,
+          isUp,
+        });
         this.#links.add(link);
         void link.open(context, done);
       },

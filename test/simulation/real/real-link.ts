@@ -1,7 +1,17 @@
-import type { Backplane, BackplaneContext, ChannelStore, OpenBackplane } from "@carillon/server/backplane";
+import {
+  firstPlace,
+  formatPlace,
+  type AppendRequest,
+  type Backplane,
+  type BackplaneContext,
+  type ChannelStore,
+  type OpenBackplane,
+} from "@carillon/server/backplane";
 import type { DeliveryTrouble, Machine, World } from "@carillon/server/testing";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import type { Link } from "../broker.ts";
+import type { RealBackplane } from "./broker-server.ts";
+import { liveLoss } from "./live-loss.ts";
 
 /** What a link is made of. */
 export interface RealLinkOptions {
@@ -10,6 +20,7 @@ export interface RealLinkOptions {
   readonly machine: Machine;
   /** Where the server is. */
   readonly port: number;
+  readonly kind: RealBackplane;
   /** The backplane under test, at a port that leads to the server. */
   readonly backplane: (port: number) => Backplane;
   /** False while the server is down, or must not be reached. */
@@ -34,6 +45,7 @@ export class RealLink implements Link {
   #proxy: TcpProxy | null = null;
   #store: OpenBackplane | null = null;
   #isCutOff = false;
+  #lostShare = 0;
   #isOver = false;
 
   constructor(options: RealLinkOptions) {
@@ -51,7 +63,13 @@ export class RealLink implements Link {
     const { machine } = this;
     const { sink } = context;
     const isAlive = (): boolean => !machine.isStopped;
-    this.#proxy = await TcpProxy.start({ host: "127.0.0.1", port: this.#options.port });
+    const { port, kind, world } = this.#options;
+    const isLost = (): boolean => {
+      const isLosing = this.#lostShare > 0 && world.random.chance(this.#lostShare);
+      if (isLosing) world.count("live deliveries lost");
+      return isLosing;
+    };
+    this.#proxy = await TcpProxy.start({ host: "127.0.0.1", port }, () => liveLoss(kind, isLost));
     this.update();
     const backplane = this.#options.backplane(this.#proxy.port);
     const own: BackplaneContext = {
@@ -76,7 +94,7 @@ export class RealLink implements Link {
       if (!(opened instanceof Error)) {
         this.#store = opened;
         this.isConnected = true;
-        return done({ ...this.#watched(opened) });
+        return done(this.#watched(opened, context.faults.has("ack-before-append")));
       }
       this.#options.world.note(`${machine.name} can't open its store: ${opened.message}`);
       await new Promise<void>((resolve) => void this.#options.world.after(AGAIN_MS, resolve));
@@ -105,10 +123,17 @@ export class RealLink implements Link {
     this.#options.world.after(forMs, () => this.#proxy?.resume());
   }
 
-  trouble(_trouble: DeliveryTrouble, _forMs: number): void {}
+  /** Live messages get lost; that one comes twice or late is nothing that a connection does. */
+  trouble({ lost, twice, late }: DeliveryTrouble, forMs: number): void {
+    this.#lostShare = Math.max(lost, twice, late) / 2;
+    this.#options.world.after(forMs, () => {
+      this.#lostShare = 0;
+    });
+  }
 
   calm(): void {
     this.#isCutOff = false;
+    this.#lostShare = 0;
     this.#proxy?.cutAfter(null);
     this.#proxy?.resume();
     this.update();
@@ -136,8 +161,15 @@ export class RealLink implements Link {
     await this.#proxy?.close();
   }
 
-  /** The store, with a count of what it is subscribed to. */
-  #watched(opened: OpenBackplane): OpenBackplane {
+  /** Answers with a place that nobody has stored anything at yet, and hands on what wants no answer any more. */
+  #answered(request: AppendRequest): AppendRequest {
+    const pos = formatPlace(firstPlace(this.#clock.id()));
+    request.done({ ok: true, pos, at: this.#clock.wallMs(), duplicate: false });
+    return { ...request, done: () => {} };
+  }
+
+  /** The store, with a count of what it is subscribed to. `isEarly`: the planted fault that answers before it stores. */
+  #watched(opened: OpenBackplane, isEarly: boolean): OpenBackplane {
     const subscribed = this.#subscribed;
     const { channels } = opened;
     const watched: ChannelStore = {
@@ -153,7 +185,7 @@ export class RealLink implements Link {
         subscribed.delete(channel);
         channels.unsubscribe(channel);
       },
-      append: (batch) => channels.append(batch),
+      append: (batch) => channels.append(isEarly ? batch.map((request) => this.#answered(request)) : batch),
       apply: (batch) => channels.apply(batch),
       read: (request, done) => channels.read(request, done),
       history: (request, done) => channels.history(request, done),

@@ -15,6 +15,8 @@ export type Fault =
   | "hidden-hole"
   /** A position's tag is not compared with the log's (breaks P5). */
   | "no-tag-check"
+  /** A store of many nodes does not look whether live delivery has lost something (breaks P6). */
+  | "no-silence-watch"
   /** An unsubscribe leaves its subscriber in the hub (breaks the zero-gauge rule). */
   | "leaky-unsubscribe";
 

@@ -344,7 +344,7 @@ export class BrokerLink implements ChannelStore {
 
   #probe(): void {
     const session = this.#session;
-    if (session === null || this.#wanted.size === 0) return;
+    if (session === null || this.#wanted.size === 0 || this.#context.faults.has("no-silence-watch")) return;
     const asked = [...this.#wanted];
     this.#requests.send(() => {
       if (!this.#broker.isUp || this.#session !== session) return;
