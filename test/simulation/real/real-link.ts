@@ -80,6 +80,7 @@ export class RealLink implements Link {
         suspect: (channel) => void (isAlive() && sink.suspect(channel)),
         available: (isAvailable) => {
           this.isConnected = isAvailable;
+          this.#options.world.note(`${machine.name} has ${isAvailable ? "found" : "lost"} the broker`);
           if (isAlive()) sink.available(isAvailable);
         },
       },
