@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { LiveSwallower } from "../support/live-swallower.ts";
 import { missingNats, NatsServer } from "../support/nats-server.ts";
 import { ROOM, Store } from "../support/nats-store.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 
 const missing = missingNats();
 const TIMEOUT = 60_000;
@@ -194,6 +195,27 @@ describe("the NATS backplane, when NATS fails", () => {
       }
       expectLinked(listener);
       expect(listener.suspects).toEqual([]);
+    },
+  );
+
+  test(
+    "a connection whose greeting breaks is tried again before the lease of its node is over",
+    { timeout: TIMEOUT },
+    async () => {
+      await using server = await NatsServer.start();
+      const proxy = await TcpProxy.start({ host: "127.0.0.1", port: server.port });
+      await using store = await Store.open({ address: `127.0.0.1:${proxy.port}` });
+      // The greeting has some hundred bytes; at some of these it breaks where the driver hears of it by silence alone.
+      for (let bytes = 390; bytes <= 480; bytes += 15) {
+        const count = store.availability.length;
+        proxy.cutAfter(bytes);
+        proxy.reset();
+        const startMs = performance.now();
+        await until(() => store.availability.length >= count + 2 && store.availability.at(-1) === true);
+        expect(performance.now() - startMs).toBeLessThan(3_000);
+      }
+      await store.published("after all of it");
+      await proxy.close();
     },
   );
 

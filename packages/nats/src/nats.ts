@@ -39,7 +39,11 @@ const PATIENCE_MS = 2_000;
 /** A broken connection that nobody has closed is noticed after two pings without an answer. */
 const PING_MS = 2_000;
 const RECONNECT_MS = 100;
-const CONNECT_MS = 5_000;
+/**
+ * One attempt to connect. A connection that breaks in the middle of its greeting is noticed by this time alone, so it is
+ * well below the lease: otherwise one cut more would cost a node that lives the entries of its sessions.
+ */
+const CONNECT_MS = 1_500;
 const START_MS = 10_000;
 const START_RETRY_MS = 200;
 const CONTROL_AGE_MS = 60_000;
