@@ -26,6 +26,7 @@ import type { Rate } from "./policy/rate-limit.ts";
 import type { Target, Targets } from "./policy/target.ts";
 import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
 import { Graces } from "./session/graces.ts";
+import { Gulps } from "./session/gulps.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
 import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost, Stretch } from "./session/host.ts";
 import { jsonGroup } from "./session/json-codec.ts";
@@ -64,6 +65,7 @@ export class Node implements SessionHost, StoreSink {
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
+  readonly gulps: Gulps;
   readonly #targets: Targets;
   readonly #present: PresentForm;
   readonly #groups = new Map<Framing, Group>();
@@ -104,6 +106,7 @@ export class Node implements SessionHost, StoreSink {
     this.#present = new PresentForm({ targets, logger, metrics, hooks });
     this.pages = new PageCache({ ports, metrics, faults, store, bounds, present: this.#present });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
+    this.gulps = new Gulps(ports);
     this.#graces = new Graces({ ports, metrics, apply: (request) => this.apply(request) });
   }
 
@@ -151,7 +154,7 @@ export class Node implements SessionHost, StoreSink {
   }
 
   append(request: AppendRequest, isHeld: () => boolean = never): void {
-    this.#appends.push({ request: { ...request, done: (result) => this.#appended(request, result) }, isHeld });
+    this.#appends.push({ request, isHeld });
     this.#tick.schedule();
   }
 
@@ -275,13 +278,8 @@ export class Node implements SessionHost, StoreSink {
   close(): void {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
     this.#graces.close();
+    this.gulps.close();
     if (this.#backplane !== null) this.#flush();
-  }
-
-  #appended(request: AppendRequest, result: AppendResult): void {
-    if (result.ok && result.duplicate) this.metrics.duplicates++;
-    else if (result.ok) this.metrics.appended++;
-    request.done(result);
   }
 
   #ask(target: Target, before: Position | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void {
@@ -305,6 +303,7 @@ export class Node implements SessionHost, StoreSink {
     for (const outbox of dirty) this.metrics.bytesWritten += outbox.endTick(this.#joiner);
     this.metrics.writes += dirty.length;
     this.#joiner.reset();
+    this.gulps.endTick(this.#tick.lastEndMs);
     const queued = this.#appends.length + this.#applies.length + this.#dirty.length + this.#catchingUp.size;
     return queued > 0 || this.hub.hasPending;
   }

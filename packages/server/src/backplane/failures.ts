@@ -74,13 +74,20 @@ export function tooManyCredentials(max: number): Failure {
  * channel and scope are refused, or they would overtake it (P2).
  */
 export class BatchOrder {
-  readonly #failed = new Set<string>();
+  /** Null while nothing has failed, as nearly always. */
+  #failed: Set<string> | null = null;
 
   /** The result of the request: `out_of_order`, or what `append` comes to. */
   run(request: AppendRequest, append: (request: AppendRequest) => AppendResult | null): AppendResult | null {
-    const key = `${request.channel}\n${request.idempotency?.scope ?? ""}`;
-    const result = this.#failed.size > 0 && this.#failed.has(key) ? OUT_OF_ORDER : append(request);
-    if (result !== null && !result.ok && RETRYABLE_CODES.includes(result.code)) this.#failed.add(key);
+    const result = this.#failed?.has(laneOf(request)) === true ? OUT_OF_ORDER : append(request);
+    if (result !== null && !result.ok && RETRYABLE_CODES.includes(result.code)) {
+      this.#failed ??= new Set();
+      this.#failed.add(laneOf(request));
+    }
     return result;
   }
+}
+
+function laneOf({ channel, idempotency }: AppendRequest): string {
+  return `${channel}\n${idempotency?.scope ?? ""}`;
 }

@@ -4,15 +4,18 @@ import type { Ports } from "../core/ports.ts";
 import type { ChannelOptions, HistoryPage, Page, PageBounds } from "./channel-store.ts";
 import { firstPlace, formatPlace, nextPlace, type Place } from "./position.ts";
 import type { AmendRecord, LogRecord } from "./records.ts";
-import { historyBefore, oldestPlace, pageAfter, type LogEntry, type RetainedLog } from "./retained-log.ts";
+import { historyBefore, pageAfter, type LogEntry, type RetainedLog } from "./retained-log.ts";
 import { Ring } from "./ring.ts";
 
 /** A publication that may still be amended. */
 export interface Target {
   readonly publisher: Publisher | null;
   readonly expires: number;
-  /** Offsets of the retained publication and amendments, oldest first. */
-  readonly offsets: number[];
+}
+
+/** A target with amendments: the retained entries of the publication and of them, oldest first. */
+interface Amended extends Target {
+  readonly entries: LogEntry[];
 }
 
 /**
@@ -20,12 +23,13 @@ export interface Target {
  *
  * Invariants: the offsets in the ring are contiguous and end at the top; each entry's `before` is the tag of the one
  * before it; `#targets` holds exactly the ids of which an entry is retained, so an erasure reaches every copy of a
- * payload, earlier edits included.
+ * payload, earlier edits included. A publication that was never amended stands there for itself: nearly all are such.
  */
 export class Log {
   #top: Place;
+  #topText: string;
   readonly #ring = new Ring<LogEntry>();
-  readonly #targets = new Map<string, Target>();
+  readonly #targets = new Map<string, LogEntry | Amended>();
   readonly #ports: Ports;
   readonly #faults: Faults;
 
@@ -33,11 +37,17 @@ export class Log {
     this.#ports = ports;
     this.#faults = faults;
     this.#top = firstPlace(ports.id());
+    this.#topText = formatPlace(this.#top);
   }
 
   /** The position after the newest item. */
   get top(): string {
-    return formatPlace(this.#top);
+    return this.#topText;
+  }
+
+  /** The same in its parts. */
+  get place(): Place {
+    return this.#top;
   }
 
   /** How many items are retained. */
@@ -47,7 +57,8 @@ export class Log {
 
   /** What stands for a publication while it, or an amendment of it, is retained. */
   target(id: string): Target | undefined {
-    return this.#targets.get(id);
+    const target = this.#targets.get(id);
+    return target === undefined || "entries" in target ? target : target.record;
   }
 
   /** Appends and returns the position after it. An amendment replaces the payload of every retained copy first. */
@@ -56,15 +67,15 @@ export class Log {
     if (record.kind === "amend") this.#replace(id, record);
     const before = this.#top.tag;
     this.#top = nextPlace(this.#top, record.id, record.at, this.#ports.hash);
-    this.#ring.push({ record, place: this.#top, before });
+    this.#topText = formatPlace(this.#top);
+    const entry = { record, place: this.#top, before };
+    this.#ring.push(entry);
     const target = this.#targets.get(id);
-    if (target !== undefined) target.offsets.push(this.#top.offset);
-    else {
-      const { publisher, expires } = record;
-      this.#targets.set(id, { publisher, expires, offsets: [this.#top.offset] });
-    }
+    if (target === undefined) this.#targets.set(id, entry);
+    else if ("entries" in target) target.entries.push(entry);
+    else this.#targets.set(id, amended(target, entry));
     this.trim(options);
-    return this.top;
+    return this.#topText;
   }
 
   /** Lets go of what is over the size or the age. */
@@ -95,18 +106,18 @@ export class Log {
   }
 
   #replace(id: string, { data, version }: AmendRecord): void {
-    const base = oldestPlace({ top: this.#top, ring: this.#ring }).offset + 1;
-    for (const offset of this.#targets.get(id)?.offsets ?? []) {
-      const entry = this.#ring.at(offset - base);
+    const target = this.#targets.get(id);
+    if (target === undefined) return;
+    for (const entry of "entries" in target ? target.entries : [target])
       entry.record = { ...entry.record, data, version };
-    }
   }
 
   #forget(entry: LogEntry): void {
     const id = entry.record.kind === "amend" ? entry.record.amend : entry.record.id;
-    const offsets = this.#targets.get(id)?.offsets;
-    offsets?.shift();
-    if (offsets?.length === 0) this.#targets.delete(id);
+    const target = this.#targets.get(id);
+    if (target === undefined) return;
+    if ("entries" in target) target.entries.shift();
+    if (!("entries" in target) || target.entries.length === 0) this.#targets.delete(id);
   }
 
   /** The record with an expired payload blanked. */
@@ -114,4 +125,9 @@ export class Log {
     const isExpired = record.expires !== 0 && record.expires <= this.#ports.wallMs();
     return isExpired ? { ...record, data: null } : record;
   }
+}
+
+function amended(first: LogEntry, amendment: LogEntry): Amended {
+  const { publisher, expires } = first.record;
+  return { publisher, expires, entries: [first, amendment] };
 }

@@ -19,7 +19,7 @@ import type {
 } from "./channel-store.ts";
 import { BatchOrder, notYourPublication, reused, unknownPublication, wrongKind } from "./failures.ts";
 import { Log } from "./log.ts";
-import { PublicationIds } from "./publication-ids.ts";
+import { idKey, PublicationIds } from "./publication-ids.ts";
 import type { AmendRecord, PublicationRecord } from "./records.ts";
 import { State } from "./state.ts";
 
@@ -29,6 +29,8 @@ const SWEEP_MS = 30_000;
 interface Channel {
   readonly options: ChannelOptions;
   readonly data: Log | State;
+  /** Somebody on the node listens. */
+  isSubscribed: boolean;
   /** Fires when the next entry of a state channel ends. */
   timer: Timer | null;
 }
@@ -41,7 +43,6 @@ interface Channel {
 export class MemoryChannels implements ChannelStore {
   readonly capabilities: StoreCapabilities = { durable: false, distributed: false, entryTtl: true };
   readonly #channels = new Map<string, Channel>();
-  readonly #subscribed = new Set<string>();
   readonly #ids: PublicationIds;
   readonly #context: BackplaneContext;
   #sweep: Timer | null = null;
@@ -63,18 +64,19 @@ export class MemoryChannels implements ChannelStore {
   subscribe(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void {
     const found = this.#open(channel, options);
     if ("ok" in found) return done(found);
-    this.#subscribed.add(channel);
+    found.isSubscribed = true;
     done({ ok: true, value: found.data.top });
   }
 
   unsubscribe(channel: string): void {
-    this.#subscribed.delete(channel);
+    const known = this.#channels.get(channel);
+    if (known !== undefined) known.isSubscribed = false;
   }
 
   append(batch: readonly AppendRequest[]): void {
     const order = new BatchOrder();
     for (const request of batch) {
-      const result = order.run(request, (next) => this.#append(next));
+      const result = order.run(request, this.#append);
       if (result !== null) request.done(result);
     }
   }
@@ -106,8 +108,9 @@ export class MemoryChannels implements ChannelStore {
     this.#channels.delete(channel);
     const found = this.#open(channel, options);
     if ("ok" in found) return done(found);
+    found.isSubscribed = old?.isSubscribed === true;
     // An empty delivery that does not link to anything tells every subscriber to look, and so to find the gap.
-    if (this.#subscribed.has(channel)) this.#context.sink.deliver(channel, found.data.top, found.data.top, []);
+    if (found.isSubscribed) this.#context.sink.deliver(channel, found.data.top, found.data.top, []);
     done({ ok: true, value: found.data.top });
   }
 
@@ -118,21 +121,24 @@ export class MemoryChannels implements ChannelStore {
     this.#channels.clear();
   }
 
-  #append(request: AppendRequest): AppendResult {
-    const { idempotency } = request;
-    const earlier = idempotency === null ? null : this.#ids.check(request, idempotency);
+  readonly #append = (request: AppendRequest): AppendResult => {
+    const { channel, options, idempotency } = request;
+    const key = idempotency === null ? "" : idKey(request, idempotency);
+    const earlier = idempotency === null ? null : this.#ids.check(key, request.id, idempotency);
     if (earlier !== null) return earlier;
-    const log = this.#log(request.channel, request.options);
-    if (!(log instanceof Log)) return log;
+    const found = this.#open(channel, options);
+    if ("ok" in found) return found;
+    const log = found.data;
+    if (!(log instanceof Log)) return wrongKind(channel, "log");
     const record = this.#record(request, log);
     if ("ok" in record) return record;
     const prev = log.top;
-    const pos = log.append(record, request.options);
-    const result = { ok: true, pos, at: record.at, duplicate: false } as const;
-    if (idempotency !== null) this.#ids.remember(request, idempotency, result);
-    if (this.#subscribed.has(request.channel)) this.#context.sink.deliver(request.channel, prev, pos, [record]);
-    return result;
-  }
+    const pos = log.append(record, options);
+    const { at } = record;
+    if (idempotency !== null) this.#ids.remember(key, idempotency, { place: log.place, at });
+    if (found.isSubscribed) this.#context.sink.deliver(channel, prev, pos, [record]);
+    return { ok: true, pos, at, duplicate: false };
+  };
 
   #record(request: AppendRequest, log: Log): PublicationRecord | AmendRecord | Failure {
     const { id, data, publisher, tags, meta, version, amend } = request;
@@ -164,7 +170,7 @@ export class MemoryChannels implements ChannelStore {
   }
 
   #deliver(channel: string, change: Extract<ReturnType<State["apply"]>, { ok: true }>): void {
-    if (change.records.length === 0 || !this.#subscribed.has(channel)) return;
+    if (change.records.length === 0 || this.#channels.get(channel)?.isSubscribed !== true) return;
     this.#context.sink.deliver(channel, change.prev, change.pos, change.records);
   }
 
@@ -207,7 +213,7 @@ export class MemoryChannels implements ChannelStore {
     }
     const bounds = { entries: limits.stateEntries, journal: limits.stateJournal };
     const data = options.kind === "log" ? new Log(ports, faults) : new State(ports, faults, bounds);
-    const channel: Channel = { options, data, timer: null };
+    const channel: Channel = { options, data, isSubscribed: false, timer: null };
     this.#channels.set(name, channel);
     this.#sweepLater();
     return channel;
@@ -216,7 +222,7 @@ export class MemoryChannels implements ChannelStore {
   /** Forgets channels that nobody would miss: no subscriber, nothing retained. True if that made room. */
   #makeRoom(): boolean {
     for (const [name, channel] of this.#channels) {
-      if (channel.data.size === 0 && !this.#subscribed.has(name)) this.#channels.delete(name);
+      if (channel.data.size === 0 && !channel.isSubscribed) this.#channels.delete(name);
     }
     return this.#channels.size < this.#context.limits.channels;
   }

@@ -2,14 +2,19 @@ import type { Faults } from "../core/faults.ts";
 import type { Ports } from "../core/ports.ts";
 import type { AppendRequest, AppendResult, Idempotency } from "./channel-store.ts";
 import { epochChanged, reused, tooManyIds } from "./failures.ts";
+import { formatPlace, type Place } from "./position.ts";
 import { Ring } from "./ring.ts";
 
-type Accepted = Extract<AppendResult, { ok: true }>;
+/** Where a publication went, and when. */
+export interface Landed {
+  /** Shared with the log, which keeps it as well: what is kept of each publication is what a publish costs in the end. */
+  readonly place: Place;
+  readonly at: number;
+}
 
-interface Remembered {
+interface Remembered extends Landed {
   readonly key: string;
   readonly fingerprint: string;
-  readonly result: Accepted;
   readonly until: number;
 }
 
@@ -45,12 +50,15 @@ export class PublicationIds {
   }
 
   /** The answer to an attempt that must not be appended: the first result, or a refusal. Null: append it. */
-  check(request: AppendRequest, idempotency: Idempotency): AppendResult | null {
+  check(key: string, id: string, idempotency: Idempotency): AppendResult | null {
     this.#expire();
     if (this.#faults.has("no-dedup")) return null;
-    const known = this.#remembered.get(keyOf(request, idempotency));
+    const known = this.#remembered.get(key);
     if (known !== undefined) {
-      return known.fingerprint === idempotency.fingerprint ? { ...known.result, duplicate: true } : reused(request.id);
+      const { fingerprint, place, at } = known;
+      return fingerprint === idempotency.fingerprint
+        ? { ok: true, pos: formatPlace(place), at, duplicate: true }
+        : reused(id);
     }
     const { resend } = idempotency;
     const isLate = resend !== null && resend.at <= this.#ports.wallMs() - this.#windowMs;
@@ -60,10 +68,9 @@ export class PublicationIds {
   }
 
   /** Remembers an accepted append. */
-  remember(request: AppendRequest, idempotency: Idempotency, result: Accepted): void {
+  remember(key: string, { fingerprint }: Idempotency, { place, at }: Landed): void {
     const until = this.#ports.monotonicMs() + this.#windowMs;
-    const key = keyOf(request, idempotency);
-    const remembered = { key, fingerprint: idempotency.fingerprint, result, until };
+    const remembered = { key, fingerprint, place, at, until };
     this.#remembered.set(key, remembered);
     this.#byAge.push(remembered);
   }
@@ -77,7 +84,9 @@ export class PublicationIds {
   }
 }
 
-function keyOf(request: AppendRequest, idempotency: Idempotency): string {
-  // Channel names and ids contain no line break, so the parts can't run into each other.
-  return `${request.channel}\n${idempotency.scope}\n${request.id}`;
+/** What stands for a publication id in its scope and channel. */
+export function idKey({ channel, id }: Pick<AppendRequest, "channel" | "id">, { scope }: Idempotency): string {
+  // Channel names and ids contain no line break, so the parts can't run into each other. Joined and not added up: the
+  // engine would keep a sum as a tree of its parts, four times as large, for as long as the window.
+  return [channel, scope, id].join("\n");
 }

@@ -59,3 +59,9 @@ export const GAUGES: readonly (keyof Metrics)[] = [
   "commandsInFlight",
   "graces",
 ];
+
+/** Counts an append by its result, as whoever asked for it is told. */
+export function countAppend(metrics: Metrics, result: { readonly ok: boolean; readonly duplicate?: boolean }): void {
+  if (result.ok && result.duplicate === true) metrics.duplicates++;
+  else if (result.ok) metrics.appended++;
+}

@@ -47,6 +47,11 @@ export class Tick {
     this.#user = user;
   }
 
+  /** How long the last end took, in whole milliseconds. */
+  get lastEndMs(): number {
+    return this.#lastEndMs;
+  }
+
   /** Has the tick end; harmless when it is going to already. */
   schedule(): void {
     if (this.#isScheduled) return;

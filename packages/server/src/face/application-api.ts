@@ -24,6 +24,7 @@ import type {
   Snapshot,
 } from "../backplane/channel-store.ts";
 import type { Payload } from "../backplane/records.ts";
+import { countAppend } from "../core/metrics.ts";
 import type { Node } from "../node.ts";
 import type { Target } from "../policy/target.ts";
 import type { PublishOptions } from "./options.ts";
@@ -214,6 +215,7 @@ export abstract class ApplicationApi<C extends Contract> {
     await this.#opened();
     return new Promise((resolve, reject) => {
       const done = (result: AppendResult): void => {
+        countAppend(this.#node.metrics, result);
         if (result.ok) resolve({ id: request.id, pos: result.pos, at: result.at });
         else reject(errorOf(result));
       };

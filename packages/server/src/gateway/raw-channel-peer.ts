@@ -1,5 +1,6 @@
 import { CarillonError, CLOSE_CODES } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
+import { countAppend } from "../core/metrics.ts";
 import type { Group } from "../hub/group.ts";
 import type { Target } from "../policy/target.ts";
 import type { Connection, ConnectionEvents } from "../session/connection.ts";
@@ -127,6 +128,7 @@ export class RawChannelPeer implements ConnectionEvents, SubscriptionOwner {
         meta: null,
         expiresInMs: 0,
         done: (result) => {
+          countAppend(this.#host.metrics, result);
           this.#inFlight--;
           if (result.ok) this.#flow();
           else this.#close(TRY_AGAIN_LATER, result.message);

@@ -5,6 +5,7 @@ import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { Connection } from "./connection.ts";
+import type { Sender } from "./gulps.ts";
 import type { Identity, SessionHost } from "./host.ts";
 import type { Lane } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
@@ -34,12 +35,16 @@ export interface CommandContext {
   readonly host: SessionHost;
   readonly connection: Connection;
   readonly outbox: Outbox;
+  /** How fast the session publishes. */
+  readonly sender: Sender;
   /** By channel name. */
   readonly subscriptions: SmallMap<Subscription>;
   /** False once the session has ended: what an answer brings then must be undone or left undone. */
   readonly isOpen: boolean;
   /** The lane of a channel, which keeps its commands in order. */
   lane(channel: string): Lane;
+  /** The same if there is one: a channel without a lane has nothing that waits or is held back. */
+  laneOf(channel: string): Lane | null;
   /** The user's grant for a target; asked once and remembered. */
   grant(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void;
   /** Makes a subscription that is attached to the hub already; `start` it after the reply. */

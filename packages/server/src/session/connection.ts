@@ -42,6 +42,13 @@ export interface Connection {
   pause(): void;
   /** Reads on. What waited is told at once, in its order, possibly before this returns. */
   resume(): void;
+  /**
+   * Leaves what the peer sends with the operating system until {@link Connection.readOn}, so that one read brings all of
+   * it. A hint, for moments, and apart from `pause`: what was read already is told, and a transport need not obey.
+   */
+  leaveUnread(): void;
+  /** Ends {@link Connection.leaveUnread}. Harmless without it. */
+  readOn(): void;
   /** Closes with a code and reason (RFC 6455, section 7.1). Nothing is written afterwards; after a while the socket is cut. */
   close(code: number, reason: string): void;
   /** Cuts the socket now. */

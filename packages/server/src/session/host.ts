@@ -14,6 +14,7 @@ import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Rate } from "../policy/rate-limit.ts";
 import type { Target } from "../policy/target.ts";
 import type { Framing } from "./connection.ts";
+import type { Gulps } from "./gulps.ts";
 import type { HeartbeatWheel } from "./heartbeat-wheel.ts";
 import type { Outbox, OutboxOwner } from "./outbox.ts";
 
@@ -21,6 +22,8 @@ import type { Outbox, OutboxOwner } from "./outbox.ts";
 export interface Identity {
   readonly user: { readonly id: string };
   readonly instance: string;
+  /** Scope of the instance's publication ids. One text: it is kept with each of them. */
+  readonly scope: string;
   /** The same as it travels with publications and entries; one object, shared by all of them. */
   readonly publisher: Publisher;
 }
@@ -71,6 +74,7 @@ export interface SessionHost extends OutboxOwner {
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
+  readonly gulps: Gulps;
   readonly contractVersion: number;
   readonly idempotencyEpoch: string;
   target(name: string): Target | null;

@@ -6,6 +6,7 @@ import type { Target } from "../policy/target.ts";
 import type { CommandContext } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { GrantCache } from "./grant-cache.ts";
+import { Sender } from "./gulps.ts";
 import type { Identity, SessionHost } from "./host.ts";
 import { Lane, type Beats } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
@@ -42,6 +43,7 @@ export class SessionContext implements CommandContext {
   #otherLanes: Map<string, Lane> | null = null;
   /** Channels where the instance may own entries. */
   #held: SmallMap<Target> | null = null;
+  #sender: Sender | null = null;
 
   constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
     this.#owner = owner;
@@ -65,6 +67,11 @@ export class SessionContext implements CommandContext {
     return this.#owner.outbox;
   }
 
+  get sender(): Sender {
+    this.#sender ??= new Sender(this.connection);
+    return this.#sender;
+  }
+
   get subscriptions(): SmallMap<Subscription> {
     return this.#owner.subscriptions;
   }
@@ -78,10 +85,13 @@ export class SessionContext implements CommandContext {
     return this.#held === null ? [] : this.#held.values();
   }
 
+  laneOf(channel: string): Lane | null {
+    return this.#lane?.channel === channel ? this.#lane : (this.#otherLanes?.get(channel) ?? null);
+  }
+
   lane(channel: string): Lane {
-    if (this.#lane?.channel === channel) return this.#lane;
-    const other = this.#otherLanes?.get(channel);
-    if (other !== undefined) return other;
+    const known = this.laneOf(channel);
+    if (known !== null) return known;
     const lane = new Lane(channel, this.#owner.beats);
     if (this.#lane !== null && !this.#lane.isIdle) this.#keepLane(this.#lane);
     this.#lane = lane;

@@ -247,7 +247,11 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
     const { user, instance, lifetimeMs, receipt } = admitted;
-    const context = new SessionContext(this, { user, instance, publisher: { user: user.id, instance } }, receipt);
+    const context = new SessionContext(
+      this,
+      { user, instance, scope: `i:${instance}`, publisher: { user: user.id, instance } },
+      receipt,
+    );
     this.#context = context;
     const refusal = host.opened(this);
     if (refusal !== null) {

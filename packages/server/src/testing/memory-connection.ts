@@ -119,6 +119,14 @@ export class MemoryConnection implements Connection {
     this.#isPaused = true;
   }
 
+  leaveUnread(): void {
+    // A hint. When things arrive is decided by the test.
+  }
+
+  readOn(): void {
+    // As above.
+  }
+
   resume(): void {
     this.#isPaused = false;
     this.deliver();

@@ -9,6 +9,7 @@ import { WEBSOCKET_FRAMING } from "./frames.ts";
 import { Message } from "./message.ts";
 import type { ServedWebSocket, WebSocketEvents } from "./served-web-socket.ts";
 import { bytesTaken } from "./socket-progress.ts";
+import { startReading, stopReading } from "./socket-reading.ts";
 
 /** Limits of one connection; the reasons stand at `Limits`. */
 export interface WebSocketLimits {
@@ -84,6 +85,8 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   #events: ConnectionEvents | null = null;
   #isOpened = false;
   #isPaused = false;
+  /** Reading is put off. */
+  #isUnread = false;
   #isReading = false;
   #isTelling = false;
   #isDrainExpected = false;
@@ -180,6 +183,16 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#isPaused = false;
     this.#tellHeld();
     if (!this.#isPaused && !this.#isOver && this.#ws.isPaused) this.#ws.resume();
+  }
+
+  leaveUnread(): void {
+    if (!this.#isOver && stopReading(this.#socket)) this.#isUnread = true;
+  }
+
+  readOn(): void {
+    if (!this.#isUnread) return;
+    this.#isUnread = false;
+    startReading(this.#socket);
   }
 
   close(code: number, reason: string): void {

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AppendRequest, Idempotency } from "../../src/backplane/channel-store.ts";
-import { PublicationIds } from "../../src/backplane/publication-ids.ts";
+import { idKey, PublicationIds } from "../../src/backplane/publication-ids.ts";
 import { NO_FAULTS } from "../../src/core/faults.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { LOG } from "./records.ts";
 
 const WINDOW_MS = 1_000;
-const RESULT = { ok: true, pos: "p", at: 1, duplicate: false } as const;
+const LANDED = { place: { epoch: "e", offset: 1, tag: "t" }, at: 1 };
 
 let world: VirtualWorld;
 let ids: PublicationIds;
@@ -39,15 +39,17 @@ function under(scope: string, fingerprint = "f", resend: Idempotency["resend"] =
 
 /** Attempts a publish, and appends it if nothing speaks against it. */
 function attempt(id: string, idempotency: Idempotency, channel?: string): string {
-  const found = ids.check(request(id, channel), idempotency);
-  if (found === null) ids.remember(request(id, channel), idempotency, RESULT);
+  const key = idKey(request(id, channel), idempotency);
+  const found = ids.check(key, id, idempotency);
+  if (found === null) ids.remember(key, idempotency, LANDED);
   return found === null ? "appended" : found.ok ? "duplicate" : found.code;
 }
 
 describe("The memory of publication ids", () => {
   it("answers a repetition with the first result", () => {
     expect(attempt("p", under("i:1"))).toBe("appended");
-    expect(ids.check(request("p"), under("i:1"))).toEqual({ ...RESULT, duplicate: true });
+    const again = ids.check(idKey(request("p"), under("i:1")), "p", under("i:1"));
+    expect(again).toEqual({ ok: true, pos: "e.1.t", at: 1, duplicate: true });
   });
 
   it("refuses an id that comes back with other data", () => {

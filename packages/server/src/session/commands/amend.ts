@@ -3,7 +3,7 @@ import type { Payload } from "../../backplane/records.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Command } from "../command.ts";
 import { readPayload, readResend, type IncomingPayload } from "../payload.ts";
-import { fingerprint, isRefusedForOrder, keepOrder, submit } from "./publish.ts";
+import { answerAppend, fingerprint, isRefusedForOrder, keepOrder, submit } from "./publish.ts";
 
 interface AmendInput {
   readonly channel: string;
@@ -42,7 +42,7 @@ export const amend: Command<AmendInput> = {
         else {
           const { identity } = context;
           const { options, version } = target;
-          submit(context, answer, {
+          submit(context, {
             channel,
             options,
             version,
@@ -51,10 +51,11 @@ export const amend: Command<AmendInput> = {
             tags: null,
             meta: null,
             expiresInMs: 0,
+            done: answerAppend(context, answer),
             publisher: identity.publisher,
             amend: { target: publication, onlyBy: grant.amend === "any" ? null : identity.publisher.user },
             idempotency: {
-              scope: `i:${identity.instance}`,
+              scope: identity.scope,
               fingerprint: fingerprint(context, "amend", data, [publication, data === null]),
               resend,
             },

@@ -1,6 +1,7 @@
 import { CarillonError, isChannelName, isPublicationId } from "@carillon/protocol";
-import type { AppendRequest, AppendResult } from "../../backplane/channel-store.ts";
+import type { AppendRequest } from "../../backplane/channel-store.ts";
 import type { Payload } from "../../backplane/records.ts";
+import { countAppend } from "../../core/metrics.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Answerer, Command, CommandContext } from "../command.ts";
 import { encodeAppended } from "../json-codec.ts";
@@ -21,7 +22,8 @@ interface PublishInput {
 
 /** Appends a publication to a log channel, once for each id. */
 export const publish: Command<PublishInput> = {
-  read({ channel, publication, tags, meta, expiresInMs = 0, resend, ...fields }, body) {
+  read(fields, body) {
+    const { channel, publication, tags, meta, expiresInMs = 0, resend } = fields;
     if (!isChannelName(channel)) return "Expected channel to be a well-formed channel name.";
     if (!isPublicationId(publication))
       return "Expected publication to be 1 to 64 printable ASCII characters without space.";
@@ -48,12 +50,7 @@ export const publish: Command<PublishInput> = {
 
   run(context, input, answer) {
     const { channel, publication } = input;
-    const command = {
-      channel,
-      kind: "log",
-      action: "publish to",
-      isGranted: (grant: { publish: boolean }) => grant.publish,
-    } as const;
+    const command = { channel, kind: "log", action: "publish to", isGranted: mayPublish } as const;
     keepOrder(context, channel, publication, answer);
     onChannel(context, command, answer, (target, _grant, release) => {
       if (isRefusedForOrder(context, channel, publication, answer)) return release();
@@ -62,7 +59,7 @@ export const publish: Command<PublishInput> = {
         else {
           const annotations = [input.tags, input.meta, input.expiresInMs];
           const { options, version } = target;
-          submit(context, answer, {
+          submit(context, {
             channel,
             options,
             version,
@@ -73,8 +70,9 @@ export const publish: Command<PublishInput> = {
             meta: input.meta,
             publisher: context.identity.publisher,
             expiresInMs: input.expiresInMs,
+            done: answerAppend(context, answer),
             idempotency: {
-              scope: `i:${context.identity.instance}`,
+              scope: context.identity.scope,
               fingerprint: fingerprint(context, "publish", data, annotations),
               resend: input.resend,
             },
@@ -85,6 +83,10 @@ export const publish: Command<PublishInput> = {
     });
   },
 };
+
+function mayPublish(grant: { readonly publish: boolean }): boolean {
+  return grant.publish;
+}
 
 /**
  * Keeps the order of a session's publishes to a channel (P2): if this one fails in a way that invites a repetition,
@@ -101,18 +103,25 @@ export function isRefusedForOrder(context: CommandContext, channel: string, id: 
   return true;
 }
 
-/** Hands an append to the store and answers with its result. */
-export function submit(context: CommandContext, answer: Answerer, request: Omit<AppendRequest, "done">): void {
-  const done = (result: AppendResult): void => {
+/** What to do with the result of an append: the answer to the command. */
+export function answerAppend(context: CommandContext, answer: Answerer): AppendRequest["done"] {
+  return (result) => {
+    countAppend(context.host.metrics, result);
     if (result.ok) answer.okEncoded(encodeAppended(answer.id, result.pos, result.at, context.connection.framing));
     else answer.failure(result);
   };
+}
+
+/** Hands an append to the store. */
+export function submit(context: CommandContext, request: AppendRequest): void {
+  context.host.gulps.published(context.sender);
   // Looked at again when the tick ends: the one before may have failed while this one waited.
-  context.host.append({ ...request, done }, () => isHeld(context, request.channel, request.id));
+  context.host.append(request, () => isHeld(context, request.channel, request.id));
 }
 
 function isHeld(context: CommandContext, channel: string, id: string): boolean {
-  return context.lane(channel).isHeldFor(id, context.host.ports.monotonicMs());
+  const lane = context.laneOf(channel);
+  return lane !== null && lane.isHeldFor(id, context.host.ports.monotonicMs());
 }
 
 /** A hash of everything that makes a repetition one. Bytes and text are told apart, as `"1"` and `1` are by JSON. */

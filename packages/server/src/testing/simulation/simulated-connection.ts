@@ -106,6 +106,14 @@ export class SimulatedConnection implements Connection {
     this.#up.pause();
   }
 
+  leaveUnread(): void {
+    // A hint. When things arrive is decided by the test.
+  }
+
+  readOn(): void {
+    // As above.
+  }
+
   resume(): void {
     this.#up.resume();
   }

@@ -1,0 +1,140 @@
+import type { Ports, Timer } from "../core/ports.ts";
+import type { Connection } from "./connection.ts";
+
+/** Publishes after which a sender's rate is looked at: enough that a clock of whole milliseconds tells it. */
+const LOOK_AFTER = 64;
+/** Publishes in a millisecond from which on a sender is a stream: two in a gulp. */
+const STREAM_PER_MS = 1;
+/** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
+const GULP_MS = 2;
+/** How long a trial is, at least. */
+const TRIAL_MS = 8;
+/** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
+const KEPT_SHARE = 3 / 4;
+/** Below this share it is. */
+const LOST_SHARE = 1 / 4;
+/** Trials that it fails, one after the other, until it is: a busy machine makes anybody fail one. */
+const FAILED_MAX = 3;
+/** A sender that waits for answers is not tried again for this long: beside that, what it lost in trials is little. */
+const NOT_AGAIN_MS = 2_000;
+/** Ends of ticks that take longer gather what comes meanwhile by themselves. */
+const SHORT_END_MS = 2;
+
+/** What is known of how fast a session publishes. */
+export class Sender {
+  readonly connection: Pick<Connection, "leaveUnread" | "readOn">;
+  /** Publishes since `sinceMs`. */
+  count: number = 0;
+  sinceMs: number = 0;
+  /** Publishes in a millisecond, the least that was seen; 0: it is read from as things come. */
+  rate: number = 0;
+  /** Trials failed, one after the other. */
+  failed: number = 0;
+  notBeforeMs: number = 0;
+  /** It has published in this tick. */
+  isListed: boolean = false;
+
+  constructor(connection: Pick<Connection, "leaveUnread" | "readOn">) {
+    this.connection = connection;
+  }
+}
+
+/**
+ * Reading from fast senders in gulps, as network cards moderate their interrupts. To read, keep, fan out and acknowledge
+ * one publication costs little; the system calls for it cost as much for one as for ten. So a session that sends a
+ * thousand publishes a second or more, without waiting for answers, is left unread for two milliseconds after each tick
+ * that had some of its: then one read, one batch for the store, one write for all acknowledgements, and one for each
+ * subscriber, serve what came meanwhile. Whoever sends less is never kept waiting.
+ *
+ * Whether a sender waits for answers is not to be seen, so it is tried: if its rate falls when it is read from in
+ * gulps, it did, and is let alone. All gulps end together, so that they share a tick.
+ */
+export class Gulps {
+  readonly #ports: Pick<Ports, "after" | "monotonicMs">;
+  /** Streams that have published in this tick. */
+  #streams: Sender[] = [];
+  /** Streams that are not read from now. */
+  #unread: Sender[] = [];
+  #timer: Timer | null = null;
+
+  constructor(ports: Pick<Ports, "after" | "monotonicMs">) {
+    this.#ports = ports;
+  }
+
+  /** A session has published. */
+  published(sender: Sender): void {
+    sender.count++;
+    if (sender.rate > 0) this.#list(sender);
+    else if (sender.count >= LOOK_AFTER) this.#look(sender);
+  }
+
+  /** The tick is over; the end of the last one took so long. */
+  endTick(lastEndMs: number): void {
+    if (this.#streams.length === 0) return;
+    const streams = this.#streams;
+    this.#streams = [];
+    const now = this.#ports.monotonicMs();
+    for (const sender of streams) {
+      sender.isListed = false;
+      if (lastEndMs > SHORT_END_MS) begin(sender, now);
+      else if (isStillStream(sender, now)) this.#leaveUnread(sender);
+    }
+  }
+
+  /** Reads on from everybody: the server is closing. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#readOn();
+  }
+
+  #look(sender: Sender): void {
+    const now = this.#ports.monotonicMs();
+    const rate = sender.count / Math.max(1, now - sender.sinceMs);
+    const isStream = rate >= STREAM_PER_MS && now >= sender.notBeforeMs;
+    begin(sender, now);
+    if (!isStream) return;
+    sender.rate = rate;
+    sender.failed = 0;
+    this.#list(sender);
+  }
+
+  #list(sender: Sender): void {
+    if (sender.isListed) return;
+    sender.isListed = true;
+    this.#streams.push(sender);
+  }
+
+  #leaveUnread(sender: Sender): void {
+    sender.connection.leaveUnread();
+    this.#unread.push(sender);
+    this.#timer ??= this.#ports.after(GULP_MS, () => this.#readOn());
+  }
+
+  #readOn(): void {
+    this.#timer = null;
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const { connection } of unread) connection.readOn();
+  }
+}
+
+/** Counts anew. */
+function begin(sender: Sender, now: number): void {
+  sender.count = 0;
+  sender.sinceMs = now;
+}
+
+/** Judges a stream by what it has sent since it was last judged, if that is long enough ago. */
+function isStillStream(sender: Sender, now: number): boolean {
+  const elapsedMs = now - sender.sinceMs;
+  if (elapsedMs < TRIAL_MS) return true;
+  const rate = sender.count / elapsedMs;
+  const hasFailed = rate < sender.rate * KEPT_SHARE;
+  sender.failed = hasFailed ? sender.failed + 1 : 0;
+  const isWaiting = rate < sender.rate * LOST_SHARE || sender.failed === FAILED_MAX;
+  if (isWaiting) sender.notBeforeMs = now + NOT_AGAIN_MS;
+  if (isWaiting || rate < STREAM_PER_MS) sender.rate = 0;
+  else if (!hasFailed) sender.rate = Math.min(sender.rate, rate);
+  begin(sender, now);
+  return sender.rate > 0;
+}
