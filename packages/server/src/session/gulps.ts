@@ -9,6 +9,8 @@ const STREAM_PER_MS = 1;
 const GULP_MS = 2;
 /** How long a trial is, at least. */
 const TRIAL_MS = 8;
+/** When nothing came for longer than this, the sender had nothing to send, or the machine was busy: that proves nothing. */
+const PAUSE_MS = 3 * GULP_MS;
 /** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
 const KEPT_SHARE = 3 / 4;
 /** Below this share it is. */
@@ -26,6 +28,8 @@ export class Sender {
   /** Publishes since `sinceMs`. */
   count: number = 0;
   sinceMs: number = 0;
+  /** When the last tick with publishes of its ended, while it is a stream. */
+  lastMs: number = 0;
   /** Publishes in a millisecond, the least that was seen; 0: it is read from as things come. */
   rate: number = 0;
   /** Trials failed, one after the other. */
@@ -122,11 +126,19 @@ export class Gulps {
 function begin(sender: Sender, now: number): void {
   sender.count = 0;
   sender.sinceMs = now;
+  sender.lastMs = now;
 }
 
 /** Judges a stream by what it has sent since it was last judged, if that is long enough ago. */
 function isStillStream(sender: Sender, now: number): boolean {
   const elapsedMs = now - sender.sinceMs;
+  const hasPaused = now - sender.lastMs > PAUSE_MS;
+  sender.lastMs = now;
+  if (hasPaused) {
+    sender.rate = 0;
+    begin(sender, now);
+    return false;
+  }
   if (elapsedMs < TRIAL_MS) return true;
   const rate = sender.count / elapsedMs;
   const hasFailed = rate < sender.rate * KEPT_SHARE;

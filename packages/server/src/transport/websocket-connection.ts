@@ -202,6 +202,7 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#closeCode = isCloseCode(code) ? code : INTERNAL_ERROR;
     this.#ws.close(this.#closeCode, cutReason(reason));
     // The answer to the close frame must be read, or the handshake would last until the cut.
+    this.readOn();
     if (this.#ws.isPaused) this.#ws.resume();
   }
 
