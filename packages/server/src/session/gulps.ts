@@ -3,14 +3,14 @@ import type { Connection } from "./connection.ts";
 
 /** Publishes after which a sender's rate is looked at: enough that a clock of whole milliseconds tells it. */
 const LOOK_AFTER = 64;
-/** Publishes in a millisecond from which on a sender is a stream: two in a gulp. */
+/** Publishes in a millisecond from which on a sender is a stream: three in a gulp. */
 const STREAM_PER_MS = 1;
 /** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
-const GULP_MS = 2;
+const GULP_MS = 3;
 /** How long a trial is, at least. */
-const TRIAL_MS = 8;
+const TRIAL_MS = 9;
 /** When nothing came for longer than this, the sender had nothing to send, or the machine was busy: that proves nothing. */
-const PAUSE_MS = 3 * GULP_MS;
+const PAUSE_MS = 2 * GULP_MS;
 /** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
 const KEPT_SHARE = 3 / 4;
 /** Below this share it is. */
@@ -46,7 +46,7 @@ export class Sender {
 /**
  * Reading from fast senders in gulps, as network cards moderate their interrupts. To read, keep, fan out and acknowledge
  * one publication costs little; the system calls for it cost as much for one as for ten. So a session that sends a
- * thousand publishes a second or more, without waiting for answers, is left unread for two milliseconds after each tick
+ * thousand publishes a second or more, without waiting for answers, is left unread for three milliseconds after each tick
  * that had some of its: then one read, one batch for the store, one write for all acknowledgements, and one for each
  * subscriber, serve what came meanwhile. Whoever sends less is never kept waiting.
  *

@@ -12,8 +12,7 @@ export function readPayload(fields: Fields, body: Uint8Array): IncomingPayload |
   if (given.length !== 1)
     return `Expected exactly one of data, bytes and erased, got ${given.join(" and ") || "none"}.`;
   if (erased !== undefined) return erased === true ? { erased: true } : "Expected erased to be true.";
-  if (bytes !== body.byteLength)
-    return `Expected bytes to be the length of what follows, ${body.byteLength}.`;
+  if (bytes !== body.byteLength) return `Expected bytes to be the length of what follows, ${body.byteLength}.`;
   // A copy, because the body is a view of the frame, all of which would be kept for as long as the publication.
   return { value: body.slice() };
 }

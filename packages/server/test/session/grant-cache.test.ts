@@ -7,7 +7,12 @@ import { GrantCache } from "../../src/session/grant-cache.ts";
 import type { Hooks, Identity } from "../../src/session/host.ts";
 
 const GRANTS_MAX = 8;
-const ANN: Identity = { user: { id: "ann" }, instance: "i_1", publisher: { user: "ann", instance: "i_1" } };
+const ANN: Identity = {
+  user: { id: "ann" },
+  instance: "i_1",
+  scope: "i:i_1",
+  publisher: { user: "ann", instance: "i_1" },
+};
 const targets = new Targets(defineContract({ channels: { "chat:{room}": log({ data: v.string() }) } }));
 
 function target(room: number): Target {

@@ -46,14 +46,14 @@ describe("A sender", () => {
     expect(log).toEqual([]);
   });
 
-  it("of thousands of publishes a second is left unread for two milliseconds after a tick with some of its", () => {
+  it("of thousands of publishes a second is left unread for three milliseconds after a tick with some of its", () => {
     const fast = sender();
     stream(fast, 4, 16);
     expect(log[0]).toBe("a unread");
-    world.advance(2);
+    world.advance(3);
     log = [];
-    tick(fast, 8);
-    world.advance(1);
+    tick(fast, 12);
+    world.advance(2);
     expect(log).toEqual(["a unread"]);
     world.advance(1);
     expect(log).toEqual(["a unread", "a read"]);
@@ -64,8 +64,8 @@ describe("A sender", () => {
     stream(fast, 4, 16);
     log = [];
     for (let count = 0; count < 100; count += 1) {
-      tick(fast, 8);
-      world.advance(2);
+      tick(fast, 12);
+      world.advance(3);
     }
     expect(log.filter((line) => line === "a unread").length).toBe(100);
   });
@@ -75,7 +75,7 @@ describe("A sender", () => {
     stream(fast, 4, 16);
     for (let count = 0; count < 10; count += 1) {
       tick(fast, 1);
-      world.advance(2);
+      world.advance(3);
     }
     log = [];
     tick(fast, 1);
@@ -88,7 +88,7 @@ describe("A sender", () => {
     // It has four under way, and sends the next when they are answered, which the gulps hold up.
     for (let count = 0; count < 20; count += 1) {
       tick(waiting, 4);
-      world.advance(2);
+      world.advance(3);
     }
     log = [];
     stream(waiting, 4, 1_900);
@@ -102,7 +102,7 @@ describe("A sender", () => {
     stream(waiting, 8, 8);
     for (let count = 0; count < 5; count += 1) {
       tick(waiting, 1);
-      world.advance(2);
+      world.advance(3);
     }
     log = [];
     stream(waiting, 8, 1_900);
@@ -112,11 +112,11 @@ describe("A sender", () => {
   it("that slackens once stays a stream", () => {
     const fast = sender();
     stream(fast, 4, 16);
-    world.advance(2);
+    world.advance(3);
     log = [];
     for (let count = 0; count < 12; count += 1) {
-      tick(fast, count < 4 ? 3 : 8);
-      world.advance(2);
+      tick(fast, count < 4 ? 5 : 12);
+      world.advance(3);
     }
     expect(log.filter((line) => line === "a unread").length).toBe(12);
   });
@@ -156,11 +156,11 @@ it("Gulps of several senders end together", () => {
     gulps.endTick(SHORT_END_MS);
     world.advance(1);
   }
-  world.advance(2);
+  world.advance(3);
   log = [];
   for (const each of senders) gulps.published(each);
   gulps.endTick(SHORT_END_MS);
-  world.advance(2);
+  world.advance(3);
   expect(log).toEqual(["a unread", "b unread", "a read", "b read"]);
 });
 
