@@ -35,7 +35,7 @@ export class Bundle implements Disposable {
       format: "esm",
       platform: "node",
       conditions: ["@carillon/source"],
-      external: ["@nats-io/transport-node", "lmdb", "ws"],
+      external: ["@nats-io/transport-node", "ioredis", "lmdb", "ws"],
       plugins: [
         {
           name: "sabotage",

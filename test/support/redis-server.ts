@@ -55,11 +55,11 @@ export class RedisServer implements AsyncDisposable {
     return pid;
   }
 
-  /** Starts it, again after it was ended. */
-  async start(): Promise<void> {
+  /** Starts it, again after it was ended; for this once with further settings, which win. */
+  async start(...further: string[]): Promise<void> {
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
-    const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings];
+    const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
     this.#child = spawn("redis-server", args, { stdio: "ignore" });
     await this.ready();
   }
