@@ -73,7 +73,6 @@ interface Findings {
 
 function wrongWith(one: RollbackCase, { lost, isAffected, hasGap, name }: Findings): string | null {
   const { told, stored, breaks, position, back, restoredAt } = one;
-  if (breaks > 0) return `${name}: a push does not start where the one before ended`;
   if (isAffected && !hasGap)
     return back?.live === true
       ? `false recovery: ${name} was told that nothing was missed`
@@ -82,6 +81,7 @@ function wrongWith(one: RollbackCase, { lost, isAffected, hasGap, name }: Findin
   const early = told.findIndex((event, index) => index > lost && event.what === "item" && event.at >= restoredAt);
   if (isAffected && early !== -1 && early < firstGap)
     return `false recovery: ${name} got something new before it was told`;
+  if (breaks > 0) return `${name}: a push does not start where the one before ended`;
   const lastGap = told.findLastIndex((event) => event.what === "gap");
   const rest = told.slice(lastGap + 1).flatMap((event) => (event.what === "item" ? [event.id] : []));
   const begin = lastGap === -1 ? stored.ids.indexOf(one.before) + 1 : stored.ids.length - rest.length;
