@@ -25,6 +25,8 @@ const TURNS = {
 
 /** What must have the machine to itself, and why. Everything else in the folders of its project runs beside others. */
 const ALONE = [
+  // Bars in seconds, for three nodes, a broker and hundreds of clients.
+  "test/brokers/drills.test.ts",
   // Loads of the benchmarks with native threads: all processors.
   "bench/harness.test.ts",
   // A server, clients and publishers, each a process, and a control that needs kills to fall into their work.
@@ -79,7 +81,7 @@ export default defineConfig({
       project("unit", { include: ["{packages,apps}/*/{src,test}/**/*.test.ts"], timeoutMs: seconds(10) }),
       project("house", { include: ["test/house/**/*.test.ts"], timeoutMs: seconds(180) }),
       project("property", { include: ["test/property/**/*.test.ts"], timeoutMs: seconds(300) }),
-      project("brokers", { include: ["test/brokers/**/*.test.ts"], timeoutMs: seconds(60) }),
+      project("brokers", { include: ["test/brokers/**/*.test.ts"], exclude: ALONE, timeoutMs: seconds(60) }),
       project("simulation", { include: ["test/simulation/**/*.test.ts"], timeoutMs: seconds(180) }),
       project("integration", {
         include: ["test/integration/**/*.test.ts", "examples/*/**/*.node.test.ts", "bench/**/*.test.ts"],

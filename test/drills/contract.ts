@@ -3,9 +3,6 @@ import * as v from "valibot";
 
 /** Publications that a channel retains: more than a drill publishes in one, so that its whole order can be read in the end. */
 const RETAINED = 100_000;
-/** What a rolled back channel retains: enough for a round, so that reading it again costs little. */
-const RETAINED_SHORT = 400;
-
 const payload = v.object({
   /** Who published it. */
   by: v.string(),
@@ -21,6 +18,5 @@ export const contract = defineContract({
       history: { size: RETAINED, ttl: "1d" },
       presence: v.object({ name: v.string() }),
     }),
-    "brief:{name}": log({ data: payload, history: { size: RETAINED_SHORT, ttl: "1d" } }),
   },
 });

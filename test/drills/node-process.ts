@@ -47,7 +47,6 @@ const carillon = createFaulty(
     backplane: backplaneAt(config.broker),
     authorize: {
       "feed:{name}": () => ({ subscribe: true, publish: true, history: true, presence: true }),
-      "brief:{name}": () => ({ subscribe: true, publish: true, history: true }),
     },
     logger: consoleLogger(),
   },

@@ -7,7 +7,7 @@ import { judgeRollback, type RollbackVerdict } from "./rollback-check.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { readStoredLog, readTop, type StoredLog } from "./stored-log.ts";
 
-const CHANNELS = Array.from({ length: 6 }, (_, index) => `brief:${index}`);
+const CHANNELS = 6;
 const PUBLISHERS = 6;
 /** Between two publishes of one publisher. */
 const PUBLISH_MS = 70;
@@ -25,6 +25,8 @@ const RETRY_MS = 50;
 
 /** What the stage is made of. */
 export interface RollbackStageOptions {
+  /** Names its channels, which are its own: who is told of a gap gets the whole log again, so logs are to stay short. */
+  readonly name: string;
   readonly broker: Rewindable;
   readonly nodes: readonly DrillNode[];
   /** Followers, over all nodes; a third of them is away in each round. */
@@ -45,6 +47,7 @@ type Returns = Map<string, { readonly at: number; readonly pos: string; readonly
 /** Live followers and publishers over a broker that is thrown back under them. */
 export class RollbackStage implements Disposable {
   readonly #options: RollbackStageOptions;
+  readonly #channels: readonly string[];
   readonly #followers: Follower[] = [];
   readonly #publishers: SteadyPublisher[] = [];
   readonly #reader = new Follower("reader");
@@ -53,6 +56,7 @@ export class RollbackStage implements Disposable {
 
   private constructor(options: RollbackStageOptions) {
     this.#options = options;
+    this.#channels = Array.from({ length: CHANNELS }, (_, index) => `feed:${options.name}-${index}`);
   }
 
   static async open(options: RollbackStageOptions): Promise<RollbackStage> {
@@ -61,14 +65,14 @@ export class RollbackStage implements Disposable {
     for (let index = 0; index < PUBLISHERS; index++) {
       const node = nodeAt(nodes, index);
       stage.#publishers.push(
-        new SteadyPublisher({ node, name: `p${index}`, channels: CHANNELS, everyMs: PUBLISH_MS, random }),
+        new SteadyPublisher({ node, name: `p${index}`, channels: stage.#channels, everyMs: PUBLISH_MS, random }),
       );
     }
     const first = nodeAt(nodes, 0);
     await stage.#reader.connect(first.url, await first.ticket("reader"), []);
     for (let index = 0; index < clients; index++) {
       const [node, follower] = [nodeAt(nodes, index), new Follower(`f${index}`)];
-      await follower.connect(node.url, await node.ticket(follower.name), CHANNELS);
+      await follower.connect(node.url, await node.ticket(follower.name), stage.#channels);
       stage.#followers.push(follower);
     }
     return stage;
@@ -158,7 +162,7 @@ export class RollbackStage implements Disposable {
       }
     }
     const returned = await Promise.all(
-      CHANNELS.map(async (channel) => {
+      this.#channels.map(async (channel) => {
         for (;;) {
           try {
             return [channel, { at, ...(await follower.subscribe(channel)) }] as const;
@@ -174,13 +178,13 @@ export class RollbackStage implements Disposable {
 
   /** Gives everybody time to come to the end of every log, and reads what is stored. */
   async #settle(): Promise<ReadonlyMap<string, StoredLog>> {
-    for (const channel of CHANNELS) {
+    for (const channel of this.#channels) {
       const top = await readTop(this.#reader, channel);
       const end = performance.now() + SETTLE_MS;
       const isHome = (): boolean => this.#followers.every((follower) => follower.of(channel).position === top);
       while (!isHome() && performance.now() < end) await wait(LOOK_MS);
     }
-    const logs = CHANNELS.map(async (channel) => [channel, await readStoredLog(this.#reader, channel)] as const);
+    const logs = this.#channels.map(async (channel) => [channel, await readStoredLog(this.#reader, channel)] as const);
     return new Map(await Promise.all(logs));
   }
 

@@ -8,6 +8,8 @@ import type { RollbackVerdict } from "./rollback-check.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 
 const NODES = 3;
+/** Rounds with the same channels and clients. */
+const ROUNDS = 10;
 /** Everybody who is affected is told within this time of the moment when the broker can be reached, in milliseconds. */
 const TOLD_MS = 2_000;
 /** Sentences that are shown. */
@@ -20,11 +22,17 @@ class Tally {
   readonly wrong: string[] = [];
   readonly reasons = new Map<string, number>();
   readonly rounds = new Map<string, number>();
+  published = 0;
   affected = 0;
   spared = 0;
   fitted = 0;
   fittedBack = 0;
   early = 0;
+
+  /** Subscriptions that were told of a rollback. */
+  get told(): number {
+    return this.live.length + this.back.length;
+  }
 
   add({ isAffected, toldMs, reason, wrong, wouldFit, wasEarly }: RollbackVerdict, isBack: boolean): void {
     if (isAffected) this.affected++;
@@ -50,21 +58,23 @@ async function run(options: DrillOptions, context: DrillContext): Promise<DrillR
     folder,
     name: `node-${index}`,
   }));
-  using stage = await RollbackStage.open({ broker, nodes, clients, random });
   const tally = new Tally();
-  for (let round = 0; round < times; round++) {
-    const way = broker.ways[round % broker.ways.length] ?? "";
-    const before = tally.live.length + tally.back.length;
-    for (const { verdict, isBack } of await stage.round(way)) tally.add(verdict, isBack);
-    tally.rounds.set(way, (tally.rounds.get(way) ?? 0) + 1);
-    const told = tally.live.length + tally.back.length - before;
-    context.progress(`${round + 1}/${times} ${way}: ${told} told, ${tally.wrong.length} wrong so far`);
+  for (let round = 0; round < times;) {
+    using stage = await RollbackStage.open({ name: String(round), broker, nodes, clients, random });
+    for (const end = Math.min(times, round + ROUNDS); round < end; round++) {
+      const way = broker.ways[round % broker.ways.length] ?? "";
+      for (const { verdict, isBack } of await stage.round(way)) tally.add(verdict, isBack);
+      tally.rounds.set(way, (tally.rounds.get(way) ?? 0) + 1);
+      const example = tally.wrong.length === 0 ? "" : `, such as ${tally.wrong[0]}`;
+      context.progress(`${round + 1}/${times}: ${tally.told} told, ${tally.wrong.length} wrong${example}`);
+    }
+    tally.published += stage.published;
   }
-  return report(tally, nodes.errors, stage.published);
+  return report(tally, nodes.errors);
 }
 
-function report(tally: Tally, errors: readonly string[], published: number): DrillResult {
-  const { live, back, wrong, affected, spared, fitted, fittedBack, early } = tally;
+function report(tally: Tally, errors: readonly string[]): DrillResult {
+  const { live, back, wrong, affected, spared, published, fitted, fittedBack, early } = tally;
   const all = [...live, ...back].sort((a, b) => a - b);
   const late = all.filter((ms) => ms > TOLD_MS);
   const falseRecoveries = wrong.filter((sentence) => sentence.startsWith("false recovery"));
