@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { nats, type NatsOptions } from "@carillon/nats";
 import type { BackplaneContext, OpenBackplane } from "@carillon/server";
 
@@ -47,7 +48,7 @@ export class NatsServer implements AsyncDisposable {
     const child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(this.#port), "-js", "-sd", this.folder], {
       stdio: ["ignore", "ignore", "pipe"],
     });
-    this.#process = child;
+    this.#process = endedWithThisProcess(child);
     let log = "";
     await new Promise<void>((resolve, reject) => {
       child.once("exit", () => reject(new Error(`nats-server ended: ${log}`)));

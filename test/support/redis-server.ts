@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { Redis } from "ioredis";
 
 /** Why suites that need a server are skipped; null: it is there. */
@@ -60,7 +61,7 @@ export class RedisServer implements AsyncDisposable {
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
     const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
-    this.#child = spawn("redis-server", args, { stdio: "ignore" });
+    this.#child = endedWithThisProcess(spawn("redis-server", args, { stdio: "ignore" }));
     await this.ready();
   }
 
