@@ -82,6 +82,12 @@ export class Subject implements AsyncDisposable {
     return report;
   }
 
+  /** Where the broker of a cluster listens. Throws for a server that stands alone. */
+  get brokerPort(): number {
+    if (this.#broker === null) throw new Error(`Expected ${this.peer.name} to have a broker.`);
+    return this.#broker.server.port;
+  }
+
   /** Gets so many credentials from the server for the load generator, where the server has any. */
   async fetchTickets(count: number): Promise<void> {
     if (this.peer.hasTickets !== true || count === 0) return;

@@ -204,9 +204,13 @@ export class Node implements SessionHost, StoreSink {
     return null;
   }
 
-  greet(session: OpenSession): void {
+  greet(session: OpenSession, comesBack: boolean): void {
     const { identity } = session;
-    this.backplane.control.send({ type: "replace", instance: identity.instance, session: session.id });
+    // A ticket begins an instance, which nobody else can have: to tell every node of it would make connects cost as many
+    // messages as there are nodes.
+    if (comesBack) {
+      this.backplane.control.send({ type: "replace", instance: identity.instance, session: session.id });
+    }
     this.hooks.connected(identity, (channels) => {
       for (const channel of channels) session.subscribeFromServer(channel);
     });

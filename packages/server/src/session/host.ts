@@ -92,8 +92,11 @@ export interface SessionHost extends OutboxOwner {
   flushOutbox(outbox: Outbox): void;
   /** Registers a session whose connect succeeded, or says why there is no room for it. */
   opened(session: OpenSession): CarillonError | null;
-  /** The connect reply is on its way: ends an older session of the instance, makes server-side subscriptions. */
-  greet(session: OpenSession): void;
+  /**
+   * The connect reply is on its way: ends an older session of an instance that `comesBack`, makes server-side
+   * subscriptions.
+   */
+  greet(session: OpenSession, comesBack: boolean): void;
   /** The session has ended. `held` names the channels where its instance may own entries. */
   closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void;
 }

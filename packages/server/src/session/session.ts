@@ -267,7 +267,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.#setLifetime(lifetimeMs);
     answer.ok(connectResult(this.id, admitted, host));
     // What was pipelined behind has run by now, and may have ended the session.
-    if (context.isOpen) host.greet(this);
+    if (context.isOpen) host.greet(this, receipt.previousKey !== null);
   }
 
   refreshed({ lifetimeMs }: Refreshed): void {

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Backplane, ControlMessage } from "@carillon/server/backplane";
+import { memory } from "@carillon/server";
 import { Peer, startServer } from "../support.ts";
 
 const CHAT = "chat:lobby";
@@ -65,6 +67,31 @@ test("an instance that comes back ends its older connection", async () => {
   const { resume } = await peer.ok({ cmd: "connect", ticket: await server.ticket() });
   await (await server.open()).ok({ cmd: "connect", resume });
   await expect(peer.closed).resolves.toMatchObject({ code: 4004 });
+});
+
+test("other nodes are told of an instance that comes back, not of one that begins", async () => {
+  const sent: ControlMessage[] = [];
+  const backplane: Backplane = {
+    name: "listening",
+    open: (context, done) => {
+      memory().open(context, (opened) => {
+        if (opened instanceof Error) return done(opened);
+        const { channels, tickets, control } = opened;
+        const send = (message: ControlMessage): void => {
+          sent.push(message);
+          control.send(message);
+        };
+        const close = (closed: () => void): void => opened.close(closed);
+        done({ channels, tickets, control: { send, close: () => control.close() }, close });
+      });
+    },
+  };
+  await using server = await startServer({ backplane });
+  const peer = await server.open();
+  const { resume, instance } = await peer.ok({ cmd: "connect", ticket: await server.ticket() });
+  expect(sent).toEqual([]);
+  await (await server.open()).ok({ cmd: "connect", resume });
+  expect(sent).toMatchObject([{ type: "replace", instance }]);
 });
 
 test("a session ends with its lifetime", async () => {
