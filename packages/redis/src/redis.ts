@@ -86,17 +86,22 @@ async function answer(
 type Settings = typeof DEFAULTS;
 
 async function openStore(server: DriverOptions, settings: Settings, context: BackplaneContext): Promise<OpenBackplane> {
-  const first = await firstConnection(server, settings, context);
-  const store = new OpenStore(server, settings, context);
-  try {
-    await warnOfLosses(first, context.logger);
-    await store.open(first);
-    return store;
-  } catch (error) {
-    store.abandon();
-    throw unreachable(server, error);
-  } finally {
-    first.disconnect();
+  const { ports, logger } = context;
+  const endMs = ports.monotonicMs() + settings.timeoutMs;
+  for (;;) {
+    const first = await firstConnection(server, settings, context);
+    const store = new OpenStore(server, settings, context);
+    try {
+      await warnOfLosses(first, logger);
+      await store.open(first);
+      return store;
+    } catch (error) {
+      store.abandon();
+      // Lost between the first connection and the others: the server starts, or this machine is busy. It is tried again.
+      if (error instanceof RedisError || ports.monotonicMs() >= endMs) throw unreachable(server, error);
+    } finally {
+      first.disconnect();
+    }
   }
 }
 

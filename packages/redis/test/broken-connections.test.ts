@@ -35,6 +35,22 @@ async function setting(): Promise<Setting> {
 describe.skipIf(WITHOUT_REDIS !== null)(
   `connections that break${WITHOUT_REDIS === null ? "" : `: ${WITHOUT_REDIS}`}`,
   () => {
+    test("a store that loses its connections while it opens, opens all the same", { timeout: 30_000 }, async () => {
+      await using server = await RedisServer.start();
+      const proxy = await TcpProxy.start({ host: "127.0.0.1", port: server.port });
+      const url = `redis://127.0.0.1:${proxy.port}`;
+      const opening = TestNode.open({ url, timeoutMs: 3_000, patienceMs: 300 });
+      await until(() => proxy.connections > 0, "the first connection", 5_000);
+      proxy.refuse();
+      proxy.reset();
+      // Longer than a request waits for a connection, shorter than opening may take.
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      proxy.accept();
+      await using node = await opening;
+      expect((await node.publish(ROOM, "one")).ok).toBe(true);
+      await proxy.close();
+    });
+
     test(
       "connections on which nothing arrives any more are given up, and what was missed is noticed",
       { timeout: 30_000 },
