@@ -31,7 +31,7 @@ export interface ChunkResult {
 }
 
 /** A seed with a violation. */
-export interface Failure {
+interface Failure {
   readonly seed: number;
   readonly violation: Violation;
   /** What happened, where it can't be played again. */
