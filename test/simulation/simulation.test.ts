@@ -24,7 +24,7 @@ it("no promise is broken in seeds that nobody has played before", async () => {
 it("every planted fault is found", async () => {
   const printed = await simulate("--controls", "--seed", String(FIXED_SEED), "--control-seeds", String(CONTROL_SEEDS));
   console.log(printed);
-  expect(PLANTED_FAULTS).toHaveLength(9);
+  expect(PLANTED_FAULTS.length).toBeGreaterThanOrEqual(9);
   for (const { name } of PLANTED_FAULTS) expect(printed).toMatch(new RegExp(`^${name} .*found after \\d+ seeds`, "m"));
 });
 
