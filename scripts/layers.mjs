@@ -119,7 +119,16 @@ const LAYERS = [
 
   {
     path: "packages/carillon/src",
-    packages: [PROTOCOL, "@carillon/server", "@carillon/lmdb", "@carillon/client", "valibot", "node:"],
+    packages: [
+      PROTOCOL,
+      "@carillon/server",
+      "@carillon/lmdb",
+      "@carillon/redis",
+      "@carillon/nats",
+      "@carillon/client",
+      "valibot",
+      "node:",
+    ],
   },
 ];
 

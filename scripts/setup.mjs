@@ -1,7 +1,7 @@
-// What `npm start` and `npm test` do before their job, on a machine that has only Node and npm: install, build, and for
-// tests what they need from the operating system. Plain Node without dependencies, since it runs before node_modules.
+// What `npm start`, `npm test` and the cluster example do before their job, on a machine that has only Node and npm:
+// install, build, and for the latter two what they need from the operating system. Plain Node without dependencies, since it runs before node_modules.
 //
-//   node scripts/setup.mjs start|test
+//   node scripts/setup.mjs start|test|cluster
 
 import { install } from "./install.mjs";
 import { run } from "./process.mjs";
@@ -27,8 +27,10 @@ function build() {
 }
 
 const goal = process.argv[2];
-if (goal !== "start" && goal !== "test") {
-  console.error(`Expected "start" or "test", got ${goal === undefined ? "nothing" : `"${goal}"`}.`);
+/** Of the cluster example; npm hands arguments to `start` alone, and variables to what runs before it too. */
+const broker = process.env["BROKER"] === "nats" ? "nats-server" : "redis-server";
+if (goal !== "start" && goal !== "test" && goal !== "cluster") {
+  console.error(`Expected "start", "test" or "cluster", got ${goal === undefined ? "nothing" : `"${goal}"`}.`);
   process.exit(2);
 }
 
@@ -39,3 +41,5 @@ if (!isReady) {
   process.exit(1);
 }
 if (goal === "test") provideSystemPackages();
+// The proxy is for all; the broker that was not asked for is not needed.
+if (goal === "cluster" && !provideSystemPackages(["haproxy", broker])) process.exit(1);

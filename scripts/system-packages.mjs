@@ -1,5 +1,5 @@
-// What tests need from the operating system. As root on Debian it is installed; elsewhere this says what to install
-// and which suites are skipped without it. Plain Node: it runs before anything is installed.
+// What tests and the cluster example need from the operating system. As root on Debian it is installed; elsewhere this
+// says what to install and what is missing without it. Plain Node: it runs before anything is installed.
 
 import { readFileSync } from "node:fs";
 import { findChromium } from "./chromium.mjs";
@@ -41,6 +41,12 @@ const PACKAGES = [
     without: "the suites of the Redis backplane are skipped",
     isPresent: () => capture("redis-server", ["--version"]).isOk,
   },
+  {
+    name: "haproxy",
+    elsewhere: "HAProxy 2.4 or newer",
+    without: "the cluster example does not start, and its suites are skipped",
+    isPresent: () => capture("haproxy", ["-v"]).isOk,
+  },
 ];
 
 /** @returns {boolean} whether this is Debian itself: elsewhere, Ubuntu included, `chromium` is not a plain package. */
@@ -75,18 +81,25 @@ function aptInstall(names) {
   return aptGet(["update"]) && install();
 }
 
-/** Installs, or asks for, whatever is missing. Never fails: suites that lack something skip and say so. */
-export function provideSystemPackages() {
-  const missing = PACKAGES.filter((entry) => !entry.isPresent());
-  if (missing.length === 0) return;
+/**
+ * Installs, or asks for, whatever is missing. Never fails: suites that lack something skip and say so.
+ * @param {readonly string[]} wanted names of packages; all, if none are given
+ * @returns {boolean} whether everything is there now
+ */
+export function provideSystemPackages(wanted = []) {
+  const packages = PACKAGES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  const missing = packages.filter((entry) => !entry.isPresent());
+  if (missing.length === 0) return true;
   const names = missing.map((entry) => entry.name);
   if (process.getuid?.() === 0 && isDebian()) {
-    console.log(`Installing ${names.join(" and ")} (apt-get), which tests need; this takes some twenty seconds, once.`);
+    console.log(`Installing ${names.join(" and ")} (apt-get); this takes some twenty seconds, once.`);
     const startMs = performance.now();
     if (aptInstall(names)) console.log(`System packages installed in ${elapsed(startMs)}.`);
   }
-  for (const entry of PACKAGES.filter((candidate) => !candidate.isPresent())) {
+  const absent = packages.filter((candidate) => !candidate.isPresent());
+  for (const entry of absent) {
     console.log(`Missing: ${entry.elsewhere}. On Debian, as root: apt-get install ${entry.name}.`);
     console.log(`  Until it is installed, ${entry.without}.`);
   }
+  return absent.length === 0;
 }

@@ -3,64 +3,12 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { ChatPage } from "../support/chat-page.ts";
-import { conversationFaults, viewOf, type ConversationView } from "../support/conversation-view.ts";
 import { needsChromium } from "../support/needs.ts";
 import { newDataFolder, ServerProcess } from "../support/server-process.ts";
+import { guestOf, Talk } from "../support/talk.ts";
 
 /** How often the server is killed. A page that is loaded again shows the newest 60 messages: ten for each kill. */
 const KILLS = 5;
-/** What is said must have come to everybody within this time, in milliseconds. */
-const SETTLED_MS = 20_000;
-
-/** Ada and Bob, each in a browser of its own, and all that they have said. */
-class Talk {
-  readonly said = new Map<string, string[]>([
-    ["Ada", []],
-    ["Bob", []],
-  ]);
-  readonly #pages: ReadonlyMap<string, ChatPage>;
-  #count = 0;
-
-  constructor(ada: ChatPage, bob: ChatPage) {
-    this.#pages = new Map([
-      ["Ada", ada],
-      ["Bob", bob],
-    ]);
-  }
-
-  get pages(): ChatPage[] {
-    return [...this.#pages.values()];
-  }
-
-  /** Both say something at once; resolves when their pages show it, stored or not. */
-  async say(what: string): Promise<void> {
-    const saying = [...this.#pages].map(([name, page]) => {
-      this.#count += 1;
-      const text = `${name} ${this.#count}, ${what}`;
-      this.said.get(name)?.push(text);
-      return page.say(text);
-    });
-    await Promise.all(saying);
-  }
-
-  /** What both see. */
-  views(): Promise<ConversationView[]> {
-    return Promise.all([...this.#pages].map(([name, page]) => viewOf(name, page)));
-  }
-
-  /** What is wrong when everything has come, or when it is clear that it won't. */
-  async faults(): Promise<string[]> {
-    const deadlineMs = performance.now() + SETTLED_MS;
-    for (;;) {
-      const views = await this.views();
-      const faults = conversationFaults(this.said, views);
-      const isLost = views.every(({ gaps }) => gaps.length > 0);
-      if (faults.length === 0 || isLost || performance.now() > deadlineMs) return faults;
-      await new Promise((resolve) => void setTimeout(resolve, 50));
-    }
-  }
-}
-
 /** The real command is killed with SIGKILL while two people talk in two Chromium processes, and started again. */
 describe("the chat whose server is killed", () => {
   const executablePath = needsChromium();
@@ -164,10 +112,3 @@ describe("the chat whose server is killed", () => {
     await Promise.all([ada, bob].map(({ page }) => page.context().close()));
   });
 });
-
-/** Who the server takes a browser's guest for. */
-async function guestOf(chat: ChatPage): Promise<string> {
-  const cookies = await chat.page.context().cookies();
-  const guest = cookies.find(({ name }) => name.startsWith("carillon_guest_"));
-  return guest?.value.split(".")[0] ?? "";
-}

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { beforeEach } from "vitest";
 import { findChromium } from "../../scripts/chromium.mjs";
 
@@ -11,6 +12,12 @@ function skipWithout(missing: string | undefined): void {
   beforeEach((context) => {
     if (missing !== undefined) context.skip(missing);
   });
+}
+
+/** Skips every test of the enclosing suite if one of these programs is not installed. */
+export function needsPrograms(...programs: readonly string[]): void {
+  const missing = programs.find((program) => spawnSync(program, ["-v"]).error !== undefined);
+  skipWithout(missing === undefined ? undefined : `${missing} is not installed; \`npm test\` says how to install it.`);
 }
 
 /**

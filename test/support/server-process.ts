@@ -8,6 +8,19 @@ import { fileURLToPath } from "node:url";
 /** The command, as it is installed: it runs what `npm run build` has built. */
 const COMMAND = fileURLToPath(new URL("../../packages/carillon/bin/carillon.js", import.meta.url));
 
+/** Whatever is set where tests run must not matter. */
+const DEFAULTS = {
+  HOST: "127.0.0.1",
+  PORT: "0",
+  CARILLON_REDIS: "",
+  CARILLON_NATS: "",
+  CARILLON_NAME: "",
+  CARILLON_DRAIN: "",
+  CARILLON_GUEST_KEY: "",
+  CARILLON_ORIGINS: "",
+  CARILLON_TRUST_PROXY: "",
+};
+
 /** A start that takes longer has failed, in milliseconds. */
 const START_MS = 15_000;
 /** The pause between two looks at a server that starts, in milliseconds. */
@@ -25,7 +38,7 @@ export interface ServerProcessOptions {
   readonly args?: readonly string[];
   /**
    * Added to the environment. Default: a free port on the loopback address, and for `start` an empty data folder that is
-   * removed when the process has ended. Name one with `CARILLON_DATA` to start again on it.
+   * removed when the process has ended. Name one with `CARILLON_DATA` to start again on it; set it to nothing for a broker.
    */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -42,9 +55,8 @@ export class ServerProcess {
 
   private constructor({ args = ["start"], env = {} }: ServerProcessOptions) {
     const folder = args[0] === "start" && env["CARILLON_DATA"] === undefined ? newDataFolder() : null;
-    const defaults = { HOST: "127.0.0.1", PORT: "0", CARILLON_ORIGINS: "", CARILLON_TRUST_PROXY: "" };
     this.child = spawn(process.execPath, [COMMAND, ...args], {
-      env: { ...process.env, ...defaults, CARILLON_DATA: folder ?? "", ...env },
+      env: { ...process.env, ...DEFAULTS, CARILLON_DATA: folder ?? "", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {

@@ -4,13 +4,18 @@ import { chatContract, guestSchema, isRoom, type ChatContract, type Guest } from
 import { Reactions } from "./reactions.ts";
 import { RoomDirectory } from "./room-directory.ts";
 import { RoomOpenings } from "./room-openings.ts";
+import type { SharedKeyHost } from "./shared-guest-key.ts";
 
 /** Rooms that are there before anybody opens one. */
 const ROOMS = { lobby: "Lobby" };
+/** Of the channel `secrets`. */
+const GUEST_KEY = "guest-key";
 
 /** The server of the chat. */
 export interface ChatApp {
   readonly carillon: Carillon<ChatContract, Schema<Guest>>;
+  /** Where the servers of a cluster keep the key that they share. */
+  readonly secrets: Pick<SharedKeyHost, "read" | "create">;
   /** Fills the directory of rooms. */
   open(): Promise<void>;
   /** Stops what runs beside Carillon. */
@@ -64,10 +69,14 @@ export function createChatApp(options: CommonOptions): ChatApp {
   };
   const reactions = new Reactions({
     entries: (room) => carillon.entries(`reactions:${room}`),
-    set: (room, message, value) => carillon.set(`reactions:${room}`, message, value),
-    remove: (room, message) => carillon.remove(`reactions:${room}`, message),
+    set: (room, message, value, expect) => carillon.set(`reactions:${room}`, message, value, { expect }),
+    remove: (room, message, expect) => carillon.remove(`reactions:${room}`, message, { expect }),
   });
-  return { carillon, open: () => directory.open(), close: () => directory.close() };
+  const secrets = {
+    read: async () => (await carillon.entries("secrets")).get(GUEST_KEY)?.value ?? null,
+    create: (key: string) => carillon.set("secrets", GUEST_KEY, key, { expect: 0 }),
+  };
+  return { carillon, secrets, open: () => directory.open(), close: () => directory.close() };
 }
 
 function directoryOf(carillon: Carillon<ChatContract, Schema<Guest>>): RoomDirectory {
@@ -78,12 +87,9 @@ function directoryOf(carillon: Carillon<ChatContract, Schema<Guest>>): RoomDirec
         const members = await carillon.presence(`chat:${room}`);
         return members.map(({ user, info }) => ({ user, name: info.name }));
       },
-      rooms: async () => {
-        const entries = await carillon.entries("rooms");
-        return new Map([...entries].map(([room, { value }]) => [room, value]));
-      },
-      set: (room, entry) => carillon.set("rooms", room, entry),
-      remove: (room) => carillon.remove("rooms", room),
+      rooms: () => carillon.entries("rooms"),
+      set: (room, entry, expect) => carillon.set("rooms", room, entry, { expect }),
+      remove: (room, expect) => carillon.remove("rooms", room, { expect }),
     },
     ROOMS,
   );

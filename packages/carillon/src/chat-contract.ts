@@ -48,6 +48,8 @@ const text = v.pipe(
   v.regex(/\S/u, "Expected a text that is not empty."),
 );
 const person = v.object({ user: userId, name });
+/** 32 bytes in base64url. */
+const secret = v.pipe(v.string(), v.regex(/^[\w-]{43}$/, "Expected 32 bytes in base64url."));
 
 /** What people are called. */
 export interface Named {
@@ -130,6 +132,8 @@ export type ChatContract = Contract<
     readonly "reactions:{room}": StateSpec<Schema<readonly Reaction[]>>;
     /** The directory of rooms; the server alone writes it. */
     readonly rooms: StateSpec<Schema<RoomEntry>>;
+    /** What the servers of a cluster share and nobody else may see: no rule lets anybody in. */
+    readonly secrets: StateSpec<Schema<string>>;
   },
   {
     /**
@@ -183,6 +187,7 @@ export const chatContract: ChatContract = defineContract({
       }) satisfies Schema<RoomEntry>,
       owned: false,
     }),
+    secrets: state({ value: secret satisfies Schema<string>, owned: false }),
   },
   calls: {
     "room.create": call({ input: v.object({ title: printable("title", ROOM_MAX) }), output: v.object({ room }) }),

@@ -26,6 +26,18 @@ export async function guestKeyIn(folder: string): Promise<Uint8Array> {
   }
 }
 
+/** The key that a text holds: 32 bytes in base64url, as `guest.key` has them; null if it holds none. */
+export function keyOf(text: string): Uint8Array | null {
+  if (!/^[\w-]{43}\n?$/.test(text)) return null;
+  const key = Buffer.from(text.trim(), "base64url");
+  return key.byteLength === KEY_BYTES ? key : null;
+}
+
+/** What {@link keyOf} reads. */
+export function textOf(key: Uint8Array): string {
+  return Buffer.from(key).toString("base64url");
+}
+
 /** Null: there is none. */
 async function readKey(file: string): Promise<Uint8Array | null> {
   let text: string;
@@ -35,8 +47,8 @@ async function readKey(file: string): Promise<Uint8Array | null> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;
   }
-  const key = Buffer.from(text.trim(), "base64url");
-  if (key.byteLength === KEY_BYTES && /^[\w-]{43}\n?$/.test(text)) return key;
+  const key = keyOf(text);
+  if (key !== null) return key;
   throw new StartError(
     `${file} is damaged: expected ${KEY_BYTES} bytes in base64url. Restore it from a backup, or delete it: then guests ` +
       "become new guests, and what they said stays.",
@@ -50,7 +62,7 @@ async function makeKey(folder: string, file: string): Promise<Uint8Array> {
   await rm(draft, { force: true });
   const handle = await open(draft, "wx", PRIVATE_FILE);
   try {
-    await handle.writeFile(`${key.toString("base64url")}\n`);
+    await handle.writeFile(`${textOf(key)}\n`);
     await handle.sync();
   } finally {
     await handle.close();

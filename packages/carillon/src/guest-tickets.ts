@@ -1,4 +1,4 @@
-import { validate } from "@carillon/protocol";
+import { CarillonError, validate } from "@carillon/protocol";
 import { KeyedRateLimit, remoteAddressOf } from "@carillon/server";
 import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
@@ -16,7 +16,8 @@ const TICKETS_PER_ADDRESS = { perSecond: 5, burst: 100, keysMax: 10_000 };
 
 /** What guest tickets need of their server. */
 export interface GuestTicketsOptions {
-  readonly identity: GuestIdentity;
+  /** What knows guests now: servers that share a store may have to take another's key. */
+  readonly identity: () => GuestIdentity;
   /** Origins of pages that may ask. */
   readonly origins: ReadonlySet<string>;
   /** Proxies of ours in front; the address is the one that the outermost of them saw. Default 0. */
@@ -29,8 +30,8 @@ export interface GuestTicketsOptions {
 
 /**
  * `POST /ticket` with `{"name": …}`: a ticket, as plain text, for somebody without an account. The same browser gets
- * the same id each time. Throws a {@link HttpProblem} for another page's request (403), a name that is none (400), and
- * too many requests of one address (429).
+ * the same id each time. Throws a {@link HttpProblem} for another page's request (403), a name that is none (400), too
+ * many requests of one address (429), and while the store can't be reached (503).
  */
 export function guestTickets(options: GuestTicketsOptions): Route {
   const { identity, origins, trustProxy = 0, monotonicMs = () => performance.now() } = options;
@@ -43,12 +44,26 @@ export function guestTickets(options: GuestTicketsOptions): Route {
       const named = await validate(namedSchema, await readJson(request));
       // The page shows this to whoever typed the name: where in the body it stood is nothing to them.
       if (!named.ok) throw new HttpProblem(400, "bad_name", named.problem.replace(/^at name: /, ""));
-      const id = identity.of(request.headers.cookie);
-      const ticket = await options.issue({ id, name: named.value.name }, origin);
-      const headers = { "Content-Type": "text/plain; charset=utf-8", "Set-Cookie": identity.cookie(id) };
+      const guests = identity();
+      const id = guests.of(request.headers.cookie);
+      const ticket = await issued(options.issue({ id, name: named.value.name }, origin));
+      // The peer itself could write this header; then it spoils a cookie that is its own.
+      const isSecure = trustProxy > 0 && request.headers["x-forwarded-proto"] === "https";
+      const headers = { "Content-Type": "text/plain; charset=utf-8", "Set-Cookie": guests.cookie(id, isSecure) };
       return { status: 200, headers, body: ticket };
     },
   };
+}
+
+/** What passes by itself, such as a store that can't be reached, is no failure of the server: ask again. */
+async function issued(ticket: Promise<string>): Promise<string> {
+  try {
+    return await ticket;
+  } catch (error) {
+    if (!(error instanceof CarillonError) || !error.retry) throw error;
+    const headers = { "Retry-After": "1" };
+    throw new HttpProblem(503, "unavailable", "The store can't be reached; try again.", { headers, cause: error });
+  }
 }
 
 /**

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { parseCommand, USAGE, UsageError, type ServeSettings } from "./arguments.ts";
+import { parseCommand, USAGE, type ServeSettings } from "./arguments.ts";
 import { StartError } from "./start-error.ts";
 import { startServer, type StartOptions } from "./start-server.ts";
 import { stopSignal } from "./stop-signal.ts";
+import { describeStore } from "./store-choice.ts";
+import { UsageError } from "./usage-error.ts";
 
 /**
  * The `carillon` command. Resolves when it is done: to 0, to 1 when the server can't start, to 2 for a command line that
@@ -24,12 +25,11 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function serve(settings: ServeSettings, what: StartOptions["serve"]): Promise<void> {
-  const { host, port, data, origins, trustProxy } = settings;
+  const { host, port, store, drainMs, guestKey, origins, trustProxy } = settings;
   // Told to stop while it starts, the server stops as soon as it has started.
   const stopped = stopSignal(process, (exitCode) => process.exit(exitCode));
-  const server = await startServer({ host, port, data, origins, trustProxy, serve: what });
-  if (data !== null) console.log(`Everything is kept in ${resolve(data)}`);
-  else if (what === "chat") console.log("Everything is kept in memory, and ends with the server");
+  const server = await startServer({ host, port, store, drainMs, guestKey, origins, trustProxy, serve: what });
+  if (store.kind !== "memory" || what === "chat") console.log(describeStore(store));
   const open = server.openPaths.length > 0 ? `, open to anybody: ${server.openPaths.join(", ")}` : "";
   console.log(`Carillon is ready at ${server.url}${open}`);
   await stopped;

@@ -8,17 +8,33 @@ const PEOPLE_MAX = 100;
 /** Most messages of a room that have reactions; beyond, those whose reactions changed longest ago lose them. */
 const MESSAGES_MAX = 1_000;
 
+/** How often a change is tried because other servers were first. */
+const ATTEMPTS_MAX = 20;
+/** Before each further attempt a random time up to so much longer, in milliseconds: nobody is last again and again. */
+const PAUSE_MS = 10;
+
+/** The reactions to one message. */
+export interface StoredReactions {
+  readonly value: readonly Reaction[];
+  readonly version: number;
+  /** The time of their last change. */
+  readonly at: number;
+}
+
 /** What reactions need of the server. */
 export interface ReactionsHost {
-  /** Reactions by id of the message, with the time of their last change. */
-  entries(room: string): Promise<ReadonlyMap<string, { readonly value: readonly Reaction[]; readonly at: number }>>;
-  set(room: string, message: string, value: readonly Reaction[]): Promise<unknown>;
-  remove(room: string, message: string): Promise<unknown>;
+  /** Reactions by id of the message. */
+  entries(room: string): Promise<ReadonlyMap<string, StoredReactions>>;
+  /** Stores them if the message's have the version `expect`, 0 for none. Rejects with `conflict` otherwise. */
+  set(room: string, message: string, value: readonly Reaction[], expect: number): Promise<unknown>;
+  /** Removes them under the same condition. */
+  remove(room: string, message: string, expect: number): Promise<unknown>;
 }
 
 /**
  * Gives and takes back emoji. The server does it, not the page, so that nobody reacts in another's name; one at a time
- * in each room, so that two who react at once don't undo each other.
+ * in each room, and only on top of what it has read, so that two who react at once, on whatever servers, don't undo each
+ * other.
  */
 export class Reactions {
   readonly #host: ReactionsHost;
@@ -40,20 +56,33 @@ export class Reactions {
     });
   }
 
-  async #change(person: Person, { room, message, emoji, isGiven }: ReactInput): Promise<void> {
+  async #change(person: Person, input: ReactInput): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#tryToChange(person, input);
+        return;
+      } catch (error) {
+        const isLate = error instanceof CarillonError && error.code === "conflict";
+        if (!isLate || attempt === ATTEMPTS_MAX) throw error;
+        await new Promise((resolve) => void setTimeout(resolve, Math.random() * PAUSE_MS * attempt));
+      }
+    }
+  }
+
+  async #tryToChange(person: Person, { room, message, emoji, isGiven }: ReactInput): Promise<void> {
     const entries = await this.#host.entries(room);
-    const before = entries.get(message)?.value ?? [];
+    const { value: before, version } = entries.get(message) ?? { value: [], version: 0 };
     const after = isGiven ? give(before, emoji, person) : takeBack(before, emoji, person);
     if (after === before) return;
     if (after.length === 0) {
-      await this.#host.remove(room, message);
+      await this.#host.remove(room, message, version);
       return;
     }
     if (!entries.has(message) && entries.size >= MESSAGES_MAX) {
       const [oldest] = [...entries].sort(([, a], [, b]) => a.at - b.at);
-      if (oldest !== undefined) await this.#host.remove(room, oldest[0]);
+      if (oldest !== undefined) await this.#host.remove(room, oldest[0], oldest[1].version);
     }
-    await this.#host.set(room, message, after);
+    await this.#host.set(room, message, after, version);
   }
 }
 

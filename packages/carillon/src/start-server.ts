@@ -1,21 +1,19 @@
-import { lmdb, StoreError } from "@carillon/lmdb";
-import { consoleLogger, memory, ownOrigins, type CommonOptions, type Limits, type Logger } from "@carillon/server";
-import { randomBytes } from "node:crypto";
+import { consoleLogger, ownOrigins, type CommonOptions, type Limits, type Logger } from "@carillon/server";
 import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
-import { HttpProblem, json, type Answer } from "./answer.ts";
 import { createChatApp, type ChatApp } from "./chat-app.ts";
-import { makeDataFolder } from "./data-folder.ts";
-import { GuestIdentity } from "./guest-identity.ts";
-import { guestKeyIn } from "./guest-key.ts";
 import { guestTickets } from "./guest-tickets.ts";
+import { openGuests } from "./guests.ts";
 import { HttpListener } from "./http-listener.ts";
 import { createOpenApp, openPaths, type OpenDoors } from "./open-app.ts";
-import { pathOf, Router, type Route } from "./router.ts";
+import { backplaneOf, startFailure } from "./open-store.ts";
+import { Router, type Route } from "./router.ts";
+import { Site } from "./site.ts";
 import { StartError } from "./start-error.ts";
 import { staticRoutes } from "./static-files.ts";
+import type { StoreChoice } from "./store-choice.ts";
 
-/** Clients are told to leave spread over this time, in milliseconds; with nobody there it takes none. */
+/** Of {@link StartOptions.drainMs}. */
 const DRAIN_MS = 1_000;
 /** What is under way when the node has left may end within this time, in milliseconds. */
 const CLOSE_GRACE_MS = 1_000;
@@ -28,8 +26,12 @@ export interface StartOptions {
   readonly host?: string;
   /** Port to listen on. Default 0: any free one. */
   readonly port?: number;
-  /** The folder for what must last, made if it is not there. Default null: in memory, until the server ends. */
-  readonly data?: string | null;
+  /** Where everything is kept; a folder is made if it is not there. Default: in memory, until the server ends. */
+  readonly store?: StoreChoice;
+  /** Clients are told to leave spread over this time, in milliseconds; with nobody there it takes none. Default 1,000. */
+  readonly drainMs?: number;
+  /** Signs the cookies of guests. Default null: the key that is kept with everything else. */
+  readonly guestKey?: Uint8Array | null;
   /** Proxies in front that add to `X-Forwarded-For`. Default 0: the header is not believed. */
   readonly trustProxy?: number;
   /** Origins of pages that may connect beside the server's own. Default: none. */
@@ -50,8 +52,8 @@ export interface RunningServer {
   /** Paths that are open to anybody. */
   readonly openPaths: readonly string[];
   /**
-   * Leaves (clients are told to go, spread over a second), ends whatever is left, and closes the store when all that was
-   * asked for is written. Takes some 3 s at most.
+   * Leaves (clients are told to go, spread over the time for that), ends whatever is left, and closes the store when all
+   * that was asked for is written. Takes some 2 s more than that time at most, and with a broker some 4 s.
    */
   close(): Promise<void>;
 }
@@ -59,6 +61,7 @@ export interface RunningServer {
 /** What is served beside health. */
 interface Application {
   readonly carillon: {
+    readonly isStoreReachable: boolean;
     attach(server: Server): void;
     close(options: { readonly drainMs: number }): Promise<void>;
   };
@@ -69,13 +72,12 @@ interface Application {
 /** What an application is made from: where it will be seen, and the settings of its Carillon. */
 interface Surroundings {
   readonly port: number;
-  readonly data: string | null;
+  readonly store: StoreChoice;
+  readonly guestKey: Uint8Array | null;
+  readonly logger: Logger;
   readonly common: CommonOptions;
   readonly origins: ReadonlySet<string>;
 }
-
-/** `/healthz` says it, and answers 503 unless the server is ready. */
-type Phase = "starting" | "ready" | "draining";
 
 /**
  * Starts the server of the `carillon` command. Resolves when it is ready; rejects with a {@link StartError} that says
@@ -86,7 +88,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const {
     host = "127.0.0.1",
     port: wantedPort = 0,
-    data = null,
+    store = { kind: "memory" },
+    drainMs = DRAIN_MS,
+    guestKey = null,
     trustProxy = 0,
     origins = [],
     serve,
@@ -100,17 +104,18 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   try {
     // Only now is the port known, and with it the origins under which the page is seen.
     const allowed = new Set([...ownOrigins(host, port), ...origins]);
-    if (data !== null) await makeDataFolder(data);
-    const backplane = data === null ? memory() : lmdb({ path: data });
+    const backplane = await backplaneOf(store);
     const common = { backplane, trustProxy, origins: [...allowed], limits, logger };
-    application = await (serve === "chat" ? chat({ port, data, common, origins: allowed }) : bare(common, serve));
+    const surroundings = { port, store, guestKey, logger, common, origins: allowed };
+    application = await (serve === "chat" ? chat(surroundings) : bare(common, serve));
     const { carillon, opened } = application;
     carillon.attach(listener.server);
-    site.open(await opened);
+    site.open(await opened, () => carillon.isStoreReachable);
     let closing: Promise<void> | null = null;
     const close = async (): Promise<void> => {
       site.drain();
-      await carillon.close({ drainMs: DRAIN_MS });
+      await carillon.close({ drainMs });
+      site.close();
       await listener.close(CLOSE_GRACE_MS);
     };
     return {
@@ -122,34 +127,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   } catch (error) {
     await application?.carillon.close({ drainMs: 0 });
     await listener.close(0);
-    throw error instanceof StoreError ? new StartError(error.message, { cause: error }) : error;
-  }
-}
-
-/** Health, and behind it the routes while the server is ready. */
-class Site {
-  #phase: Phase = "starting";
-  #router: Router = new Router([]);
-  readonly #health: Router = new Router([["/healthz", { GET: () => this.#report() }]]);
-
-  open(router: Router): void {
-    this.#router = router;
-    this.#phase = "ready";
-  }
-
-  drain(): void {
-    this.#phase = "draining";
-  }
-
-  answer(request: Parameters<Router["answer"]>[0]): Answer | Promise<Answer> {
-    if (pathOf(request) === "/healthz") return this.#health.answer(request);
-    if (this.#phase === "ready") return this.#router.answer(request);
-    const headers = { "Retry-After": "1" };
-    throw new HttpProblem(503, this.#phase, `The server is ${this.#phase}; try again.`, { headers });
-  }
-
-  #report(): Answer {
-    return this.#phase === "ready" ? json(200, { status: "ok" }) : json(503, { status: this.#phase });
+    throw startFailure(error);
   }
 }
 
@@ -159,13 +137,21 @@ async function chat(surroundings: Surroundings): Promise<Application> {
   });
   const app = createChatApp(surroundings.common);
   const { carillon } = app;
+  /** What runs beside Carillon and ends before it. */
+  const beside: { close(): void }[] = [app];
   const close = async (closing: { readonly drainMs: number }): Promise<void> => {
-    app.close();
+    for (const part of beside) part.close();
     await carillon.close(closing);
   };
   return {
-    carillon: { attach: (server) => carillon.attach(server), close },
-    opened: openChat(app, page, surroundings),
+    carillon: {
+      get isStoreReachable() {
+        return carillon.isStoreReachable;
+      },
+      attach: (server) => carillon.attach(server),
+      close,
+    },
+    opened: openChat(app, page, surroundings, beside),
   };
 }
 
@@ -173,15 +159,16 @@ async function chat(surroundings: Surroundings): Promise<Application> {
 async function openChat(
   app: ChatApp,
   page: readonly (readonly [path: string, route: Route])[],
-  { port, data, common, origins }: Surroundings,
+  { port, store, guestKey, logger, common, origins }: Surroundings,
+  beside: { close(): void }[],
 ): Promise<Router> {
-  const { carillon } = app;
+  const { carillon, secrets } = app;
   await carillon.ready();
-  const key = data === null ? randomBytes(32) : await guestKeyIn(data);
+  const guests = await openGuests({ store, guestKey, port, secrets, logger });
+  beside.push(guests);
   await app.open();
   const issue = guestTickets({
-    // Browsers share cookies between the ports of a host; two servers there must not undo each other's.
-    identity: new GuestIdentity(`carillon_guest_${port}`, key),
+    identity: guests.identity,
     origins,
     trustProxy: common.trustProxy ?? 0,
     issue: (user, origin) => carillon.tickets.issue({ user, ...(origin === null ? {} : { origin }) }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { GuestIdentity } from "../src/guest-identity.ts";
+import { cookieNameAt, cookieNameOf, GuestIdentity } from "../src/guest-identity.ts";
 
 /** What a browser sends back for a `Set-Cookie` header. */
 function pairOf(cookie: string): string {
@@ -20,6 +20,27 @@ describe("the identity of a guest", () => {
     const pair = pairOf(identity.cookie(id));
     expect(identity.of(pair)).toBe(id);
     expect(identity.of(`theme=dark; guest=stale.nonsense; ${pair}; x=1`)).toBe(id);
+  });
+
+  test("is known on every server with the same key, and to no other", () => {
+    const [key, otherKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const identity = new GuestIdentity(cookieNameOf(key), key);
+    const other = new GuestIdentity(cookieNameOf(otherKey), otherKey);
+    const id = identity.of(undefined);
+    const jar = [identity.cookie(id), other.cookie(other.of(undefined))].map(pairOf).join("; ");
+    expect(cookieNameOf(key)).toMatch(/^carillon_guest_[0-9a-f]{12}$/);
+    expect(new GuestIdentity(cookieNameOf(key), key).of(jar), "the other server has not written over it").toBe(id);
+    expect(other.of(jar)).not.toBe(id);
+    expect(other.of(pairOf(identity.cookie(id)).replace(cookieNameOf(key), cookieNameOf(otherKey)))).not.toBe(id);
+  });
+
+  test("is known by a cookie of another name too, if this server has signed it and there is none of its name", () => {
+    const key = new Uint8Array(32).fill(1);
+    const before = new GuestIdentity(cookieNameAt(3_000), key);
+    const identity = new GuestIdentity(cookieNameOf(key), key);
+    const [old, present] = [before.of(undefined), identity.of(undefined)];
+    expect(identity.of(pairOf(before.cookie(old)))).toBe(old);
+    expect(identity.of(`${pairOf(before.cookie(old))}; ${pairOf(identity.cookie(present))}`)).toBe(present);
   });
 
   test("is kept in a cookie that scripts can't read and other sites can't send along", () => {

@@ -1,3 +1,4 @@
+import { CarillonError } from "@carillon/protocol";
 import { SILENT_LOGGER } from "@carillon/server";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Guest } from "../src/chat-contract.ts";
@@ -13,14 +14,19 @@ describe("guest tickets", () => {
   let listener: HttpListener;
   let url: string;
   let nowMs = 0;
+  let failure: Error | null = null;
   const issued: { guest: Guest; origin: string | null }[] = [];
 
   async function serve(trustProxy: number): Promise<void> {
+    const guests = new GuestIdentity("guest");
     const route = guestTickets({
-      identity: new GuestIdentity("guest"),
+      identity: () => guests,
       origins: new Set([ORIGIN]),
       trustProxy,
-      issue: async (guest, origin) => `t_${issued.push({ guest, origin })}`,
+      issue: async (guest, origin) => {
+        if (failure !== null) throw failure;
+        return `t_${issued.push({ guest, origin })}`;
+      },
       monotonicMs: () => nowMs,
     });
     const router = new Router([["/ticket", route]]);
@@ -30,6 +36,7 @@ describe("guest tickets", () => {
 
   beforeEach(async () => {
     issued.length = 0;
+    failure = null;
     nowMs = 0;
     await serve(0);
   });
@@ -55,6 +62,22 @@ describe("guest tickets", () => {
     const [first, second, third] = issued.map(({ guest }) => guest);
     expect(second).toEqual({ id: first?.id, name: "Countess" });
     expect(third?.id).not.toBe(first?.id);
+  });
+
+  test("are to be asked for again, without a word in the log, while the store can't be reached", async () => {
+    failure = new CarillonError("unavailable", "Redis can't be reached.");
+    const response = await ask({ name: "Ada" });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await response.json()).toMatchObject({ error: { code: "unavailable" } });
+  });
+
+  test("come with a cookie for HTTPS alone where a trusted proxy speaks it", async () => {
+    const cookieOf = async (): Promise<string | null> =>
+      (await ask({ name: "Ada" }, { "X-Forwarded-Proto": "https" })).headers.get("set-cookie");
+    expect(await cookieOf()).not.toContain("Secure");
+    await listener.close(0);
+    await serve(1);
+    expect(await cookieOf()).toMatch(/; Secure$/);
   });
 
   test("are bound to the page that asked", async () => {

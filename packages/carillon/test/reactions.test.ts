@@ -1,22 +1,30 @@
+import { CarillonError } from "@carillon/protocol";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Reaction, ReactInput } from "../src/chat-contract.ts";
-import { Reactions, type ReactionsHost } from "../src/reactions.ts";
+import { Reactions, type ReactionsHost, type StoredReactions } from "../src/reactions.ts";
 
+/** A store that lets everybody wait a moment, so that others can come in between. */
 class FakeHost implements ReactionsHost {
-  readonly stored = new Map<string, { readonly value: readonly Reaction[]; readonly at: number }>();
-  #at = 0;
+  readonly stored = new Map<string, StoredReactions>();
+  #version = 0;
 
-  async entries(): Promise<ReadonlyMap<string, { readonly value: readonly Reaction[]; readonly at: number }>> {
+  async entries(): Promise<ReadonlyMap<string, StoredReactions>> {
     return new Map(this.stored);
   }
 
-  async set(_room: string, message: string, value: readonly Reaction[]): Promise<void> {
-    this.#at += 1;
-    this.stored.set(message, { value, at: this.#at });
+  async set(_room: string, message: string, value: readonly Reaction[], expect: number): Promise<void> {
+    this.#check(message, expect);
+    this.#version += 1;
+    this.stored.set(message, { value, version: this.#version, at: this.#version });
   }
 
-  async remove(_room: string, message: string): Promise<void> {
+  async remove(_room: string, message: string, expect: number): Promise<void> {
+    this.#check(message, expect);
     this.stored.delete(message);
+  }
+
+  #check(message: string, expect: number): void {
+    if ((this.stored.get(message)?.version ?? 0) !== expect) throw new CarillonError("conflict", "Another version.");
   }
 }
 
@@ -58,6 +66,15 @@ describe("Reactions", () => {
   it("loses none of those who react at once", async () => {
     await Promise.all(Array.from({ length: 50 }, (_, index) => reactions.react(`u${index}`, given("m", "👍"))));
     expect(host.stored.get("m")?.value[0]?.people).toHaveLength(50);
+  });
+
+  it("loses none of those who react at once on several servers", async () => {
+    const servers = Array.from({ length: 5 }, () => new Reactions(host));
+    const givers = Array.from({ length: 50 }, (_, index) => index);
+    await Promise.all(givers.map((index) => servers[index % 5]!.react(`u${index}`, given("m", "👍"))));
+    expect(new Set(host.stored.get("m")?.value[0]?.people.map(({ user }) => user)).size).toBe(50);
+    await Promise.all(givers.map((index) => servers[index % 5]!.react(`u${index}`, given("m", "👍", false))));
+    expect(host.stored.has("m")).toBe(false);
   });
 
   it("bounds people, emoji and messages", async () => {

@@ -1,14 +1,33 @@
+import { CarillonError } from "@carillon/protocol";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Person, RoomEntry } from "../src/chat-contract.ts";
-import { RoomDirectory, roomOf, type RoomDirectoryHost } from "../src/room-directory.ts";
+import { RoomDirectory, roomOf, type RoomDirectoryHost, type StoredRoom } from "../src/room-directory.ts";
 
 const ada = { user: "1", name: "Ada" };
 const lin = { user: "2", name: "Lin" };
 
-class FakeHost implements RoomDirectoryHost {
+/** What all servers have stored. */
+class FakeStore {
   readonly here = new Map<string, readonly Person[]>();
+  readonly versions = new Map<string, number>();
   readonly entries = new Map<string, RoomEntry>();
   sets = 0;
+}
+
+class FakeHost implements RoomDirectoryHost {
+  readonly store: FakeStore;
+
+  constructor(store: FakeStore = new FakeStore()) {
+    this.store = store;
+  }
+
+  get here(): Map<string, readonly Person[]> {
+    return this.store.here;
+  }
+
+  get entries(): Map<string, RoomEntry> {
+    return this.store.entries;
+  }
 
   channels(): string[] {
     return ["rooms", "typing:lobby", ...[...this.here.keys()].map((room) => `chat:${room}`)];
@@ -18,17 +37,29 @@ class FakeHost implements RoomDirectoryHost {
     return this.here.get(room) ?? [];
   }
 
-  async rooms(): Promise<ReadonlyMap<string, RoomEntry>> {
-    return new Map(this.entries);
+  async rooms(): Promise<ReadonlyMap<string, StoredRoom>> {
+    return new Map([...this.entries].map(([room, value]) => [room, { value, version: this.#version(room) }]));
   }
 
-  async set(room: string, entry: RoomEntry): Promise<void> {
-    this.sets += 1;
+  async set(room: string, entry: RoomEntry, expect: number): Promise<number> {
+    this.#check(room, expect);
+    this.store.sets += 1;
+    this.store.versions.set(room, this.store.sets);
     this.entries.set(room, entry);
+    return this.store.sets;
   }
 
-  async remove(room: string): Promise<void> {
+  async remove(room: string, expect: number): Promise<void> {
+    this.#check(room, expect);
     this.entries.delete(room);
+  }
+
+  #version(room: string): number {
+    return this.store.versions.get(room) ?? 0;
+  }
+
+  #check(room: string, expect: number): void {
+    if ((this.entries.has(room) ? this.#version(room) : 0) !== expect) throw new CarillonError("conflict", "Another.");
   }
 }
 
@@ -62,9 +93,9 @@ describe("RoomDirectory", () => {
   });
 
   it("writes nothing while nothing changes", async () => {
-    const before = host.sets;
+    const before = host.store.sets;
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(host.sets).toBe(before);
+    expect(host.store.sets).toBe(before);
   });
 
   it("shows a room that is only an address while somebody is in it, and keeps one that was opened", async () => {
@@ -102,8 +133,46 @@ describe("RoomDirectory", () => {
     expect(host.entries.has("attic")).toBe(false);
     expect(host.entries.get("cellar"), "nobody follows it yet, but Lin is still there").toMatchObject({ count: 1 });
     host.here.clear();
-    await vi.advanceTimersByTimeAsync(1_000);
+    await vi.advanceTimersByTimeAsync(5_000);
     expect(host.entries.has("cellar")).toBe(false);
+    next.close();
+  });
+
+  it("is one for all servers: people of each are counted, what one has opened is taken on the others", async () => {
+    const other = new FakeHost(host.store);
+    other.channels = () => ["chat:attic"];
+    host.channels = () => ["chat:lobby"];
+    const next = new RoomDirectory(other, { lobby: "Lobby" });
+    await next.open();
+    host.here.set("lobby", [ada]).set("attic", [lin]);
+    await next.create("Garden club");
+    await expect(directory.create("Garden Club"), "not even looked at yet").rejects.toMatchObject({
+      code: "room.taken",
+    });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([...host.entries.keys()].toSorted()).toEqual(["attic", "garden-club", "lobby"]);
+    expect(host.entries.get("lobby")).toMatchObject({ count: 1, people: [ada] });
+    expect([directory.has("attic"), next.has("attic")]).toEqual([true, true]);
+    host.here.clear();
+    other.channels = () => [];
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([...host.entries.keys()].toSorted()).toEqual(["garden-club", "lobby"]);
+    next.close();
+  });
+
+  it("is right whichever server was late: what was written meanwhile is not written over", async () => {
+    const slow = new FakeHost(host.store);
+    const next = new RoomDirectory(slow, { lobby: "Lobby" });
+    await next.open();
+    host.here.set("lobby", [ada]);
+    let answer: (people: readonly Person[]) => void = () => {};
+    slow.people = () => new Promise((resolve) => (answer = resolve));
+    const look = next.look();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(host.entries.get("lobby")).toMatchObject({ count: 1 });
+    answer([]);
+    await look;
+    expect(host.entries.get("lobby")).toMatchObject({ count: 1 });
     next.close();
   });
 

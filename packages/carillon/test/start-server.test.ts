@@ -23,7 +23,8 @@ describe("a bare server", () => {
   test("says that it is ready, and that it is not any more", async () => {
     const server = await start();
     const health = await fetch(`${server.url}/healthz`);
-    expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
+    expect([health.status, await health.json()]).toEqual([200, { status: "ok", store: "reachable" }]);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
     await server.close();
     await expect(fetch(`${server.url}/healthz`)).rejects.toThrow("fetch failed");
   });
@@ -59,17 +60,18 @@ describe("a bare server", () => {
   });
 
   test("has its data folder to itself until it is closed, and says so in a sentence to whoever else wants it", async () => {
-    const data = await mkdtemp(join(tmpdir(), "carillon-start-"));
+    const folder = await mkdtemp(join(tmpdir(), "carillon-start-"));
+    const store = { kind: "folder", folder } as const;
     const error = vi.fn<Logger["error"]>();
     const logger = { ...SILENT_LOGGER, error };
-    const first = await start({ data });
-    const refused = start({ data, logger });
+    const first = await start({ store });
+    const refused = start({ store, logger });
     await expect(refused).rejects.toThrow(StartError);
     await expect(refused).rejects.toThrow(/^The folder is in use by process \d+ \(this one\)\./);
     expect(error, "the error is told once, by who prints it").not.toHaveBeenCalled();
     await first.close();
-    await (await start({ data })).close();
-    await rm(data, { recursive: true });
+    await (await start({ store })).close();
+    await rm(folder, { recursive: true });
   });
 
   test.each([

@@ -9,6 +9,7 @@ import { NatsChannels } from "./nats-channels.ts";
 import { NatsControl } from "./nats-control.ts";
 import { NatsTickets } from "./nats-tickets.ts";
 import { NodeRegistry } from "./node-registry.ts";
+import { serverOptions } from "./server-address.ts";
 import { NatsStoreError, Trouble } from "./store-error.ts";
 import { StoreClock } from "./store-clock.ts";
 import { StreamSet } from "./stream-set.ts";
@@ -16,7 +17,10 @@ import { isPrefix, Names } from "./subject.ts";
 
 /** Where NATS is, and how it is used. */
 export interface NatsOptions {
-  /** Addresses of servers of one cluster, as `127.0.0.1:4222` or `nats://…`. */
+  /**
+   * Addresses of servers of one cluster, as `127.0.0.1:4222`, `nats://user:password@host:4222` or `tls://…`; in one text
+   * separated by commas. User and password, or a token, are taken from the first that has any.
+   */
   readonly servers: string | readonly string[];
   /**
    * Starts the names of all streams and subjects: letters, digits, `_` and `-`, 32 at most. Applications that share a
@@ -113,11 +117,13 @@ async function tryToOpen(options: NatsOptions, context: BackplaneContext): Promi
 }
 
 async function connectTo({ servers, connection }: NatsOptions): Promise<NatsConnection> {
+  const server = serverOptions(servers);
   try {
     return await connect({
       timeout: CONNECT_MS,
+      ...server,
       ...connection,
-      servers: typeof servers === "string" ? servers : [...servers],
+      servers: [...server.servers],
       reconnect: true,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_MS,
@@ -128,8 +134,7 @@ async function connectTo({ servers, connection }: NatsOptions): Promise<NatsConn
       ignoreAuthErrorAbort: true,
     });
   } catch (error) {
-    const where = typeof servers === "string" ? servers : servers.join(", ");
-    const message = `NATS can't be reached at ${where}: ${error instanceof Error ? error.message : String(error)}.`;
+    const message = `NATS can't be reached at ${server.servers.join(", ")}: ${error instanceof Error ? error.message : String(error)}.`;
     throw new NatsStoreError("unreachable", message, { cause: error });
   }
 }

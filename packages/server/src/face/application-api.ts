@@ -57,6 +57,14 @@ export abstract class ApplicationApi<C extends Contract> {
   /** Resolves once the backplane is open and connections are served; rejects with the sentence that says why not. */
   abstract ready(): Promise<void>;
 
+  /**
+   * True while the backplane can reach its store, as far as is known; false before it is open. A node that can't reach it
+   * keeps its connections and heals by itself, but has nothing for new ones: say so to whoever spreads them over nodes.
+   */
+  get isStoreReachable(): boolean {
+    return this.#node.isStoreReachable;
+  }
+
   /** Publishes to a log channel. Resolves once the publication is stored. */
   async publish<const N extends string>(
     channel: NameIn<C, N>,

@@ -1,0 +1,9 @@
+// Asks the running cluster to restart its nodes one after the other, and prints how it goes.
+import { connect } from "node:net";
+
+const socket = connect(`${process.env.CLUSTER_DATA || "data"}/control.sock`);
+socket.on("error", () => {
+  console.error("No cluster is running here: start one with npm start -w examples/cluster.");
+  process.exitCode = 1;
+});
+socket.pipe(process.stdout);
