@@ -1,5 +1,5 @@
 import type { Backplane, BackplaneContext, OpenBackplane } from "@carillon/server/backplane";
-import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { connect, errors, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { Broker } from "./broker.ts";
 import type { ChannelContext } from "./channel.ts";
 import { Health } from "./health.ts";
@@ -134,7 +134,12 @@ async function connectTo({ servers, connection }: NatsOptions): Promise<NatsConn
       ignoreAuthErrorAbort: true,
     });
   } catch (error) {
-    const message = `NATS can't be reached at ${server.servers.join(", ")}: ${error instanceof Error ? error.message : String(error)}.`;
+    const where = server.servers.join(", ");
+    if (error instanceof errors.AuthorizationError) {
+      const message = `NATS at ${where} lets nobody in by this user and password: ${error.message}.`;
+      throw new NatsStoreError("refused", message, { cause: error });
+    }
+    const message = `NATS can't be reached at ${where}: ${error instanceof Error ? error.message : String(error)}.`;
     throw new NatsStoreError("unreachable", message, { cause: error });
   }
 }

@@ -1,5 +1,11 @@
 /** Why the backplane could not be opened. */
-export type NatsStoreErrorCode = "unreachable" | "no_jetstream" | "too_old" | "misconfigured" | "newer_format";
+export type NatsStoreErrorCode =
+  | "unreachable"
+  | "refused"
+  | "no_jetstream"
+  | "too_old"
+  | "misconfigured"
+  | "newer_format";
 
 /** The backplane can't be opened; the sentence says what to do. */
 export class NatsStoreError extends Error {

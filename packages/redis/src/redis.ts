@@ -112,9 +112,10 @@ async function firstConnection(
   { ports }: BackplaneContext,
 ): Promise<Redis> {
   const endMs = ports.monotonicMs() + timeoutMs;
+  // The last attempt may be cut short; then what an earlier one heard says more.
+  let reason: unknown = null;
   for (;;) {
     const first = new Redis({ ...server, lazyConnect: true, retryStrategy: () => null, connectTimeout: timeoutMs });
-    let reason: unknown = null;
     first.on("error", (error) => {
       reason = error;
     });
@@ -126,12 +127,23 @@ async function firstConnection(
     } catch (error) {
       first.disconnect();
       if (error instanceof RedisError) throw error;
+      if (REFUSAL.test(String(reason))) throw refused(server, reason);
       if (ports.monotonicMs() >= endMs) throw unreachable(server, reason ?? error);
       await new Promise<void>((resolve) => ports.after(100, resolve));
     } finally {
       timer.cancel();
     }
   }
+}
+
+/** What Redis says to whom it does not let in. */
+const REFUSAL = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b/;
+
+function refused({ host, port }: DriverOptions, error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  return new RedisError("refused", `Redis at ${host}:${port} lets nobody in by this user and password: ${message}`, {
+    cause: error,
+  });
 }
 
 function unreachable({ host, port }: DriverOptions, error: unknown): Error {

@@ -4,8 +4,10 @@ export type RedisErrorCode =
   | "too_old"
   /** It may evict what was acknowledged. */
   | "evicts"
-  /** Nobody answers at the address, or refuses the password. */
+  /** Nobody answers at the address. */
   | "unreachable"
+  /** The server refuses user and password. */
+  | "refused"
   /** The options can't work. */
   | "bad_options";
 
