@@ -120,18 +120,20 @@ function node(name, port, kind, ports) {
 /** What is acknowledged is in the append-only file, and survives a `kill -9` of Redis. @param {number} port @param {string} folder */
 function redis(port, folder) {
   mkdirSync(folder, { recursive: true });
-  const place = ["--bind", "127.0.0.1", "--port", String(port), "--dir", folder, "--loglevel", "warning"];
+  const log = join(folder, "redis.log");
+  const place = ["--bind", "127.0.0.1", "--port", String(port), "--dir", folder, "--logfile", log];
   const promises = ["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"];
   const isReady = async () => (await answerOf(port, "PING\r\n")).startsWith("+PONG");
-  return new Service({ name: "redis", command: ["redis-server", ...place, "--save", "", ...promises], isReady });
+  return new Service({ name: "redis", command: ["redis-server", ...place, "--save", "", ...promises], isReady, log });
 }
 
 /** @param {number} port @param {string} folder */
 function nats(port, folder) {
   mkdirSync(folder, { recursive: true });
-  const place = ["-a", "127.0.0.1", "-p", String(port), "-l", join(folder, "nats.log")];
+  const log = join(folder, "nats.log");
+  const place = ["-a", "127.0.0.1", "-p", String(port), "-l", log];
   const isReady = async () => (await answerOf(port, "")).startsWith("INFO");
-  return new Service({ name: "nats", command: ["nats-server", "-js", "-sd", folder, ...place], isReady });
+  return new Service({ name: "nats", command: ["nats-server", "-js", "-sd", folder, ...place], isReady, log });
 }
 
 /** @param {Ports} ports */
@@ -196,7 +198,9 @@ export async function portsFrom(port) {
 function listen(port) {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", () => reject(new Error(`Port ${port} is taken: choose others with PORT, such as PORT=9080.`)));
+    const refuse = () => reject(new Error(`Port ${port} can't be had: choose others with PORT, such as PORT=9080.`));
+    if (!(port <= 65_535)) return refuse();
+    server.once("error", refuse);
     server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }

@@ -17,6 +17,7 @@ const AGAIN_MS = 1_000;
  * @property {readonly [program: string, ...args: string[]]} command
  * @property {Readonly<Record<string, string>>} [env] added to the environment
  * @property {() => Promise<boolean>} isReady whether it serves
+ * @property {string} [log] the file in which it says what goes wrong, if it doesn't say it here
  */
 
 /** @param {number} ms @returns {Promise<void>} */
@@ -49,7 +50,8 @@ export class Service {
     while (!(await this.#options.isReady())) {
       if (child.exitCode !== null || child.signalCode !== null) {
         this.#isWanted = false;
-        throw new Error(`${this.name} did not start; it says above why.`);
+        const { log = "above" } = this.#options;
+        throw new Error(`${this.name} did not start; it says why: ${log}.`);
       }
       if (performance.now() > deadline) throw new Error(`${this.name} is not ready after ${START_MS / 1_000} s.`);
       await pause(LOOK_MS);

@@ -12,10 +12,12 @@ mkdirSync(data, { recursive: true });
 // Relative, because the path of a socket may have some hundred characters and no more.
 const control = `${data}/control.sock`;
 
+/** @type {Cluster | undefined} */
+let cluster;
 try {
   const ports = await portsFrom(Number(process.env.PORT || 8080));
   const kind = process.env.BROKER === "nats" ? "nats" : "redis";
-  const cluster = new Cluster(ports, kind, resolve(data));
+  cluster = new Cluster(ports, kind, resolve(data));
   stopOnSignals(cluster);
   await cluster.start();
   serveRestarts(cluster);
@@ -24,7 +26,8 @@ try {
   console.log(`The chat on three nodes is at ${cluster.address}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.kill(process.pid, "SIGTERM");
+  await cluster?.stop();
+  process.exit(1);
 }
 
 /** @param {Cluster} cluster */
@@ -40,7 +43,7 @@ function stopOnSignals(cluster) {
     console.log(`${signal}: everything is being ended`);
     await cluster.stop();
     rmSync(control, { force: true });
-    process.exit(process.exitCode ?? 0);
+    process.exit(0);
   };
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
     process.on(signal, (got) => void stop(got));

@@ -57,6 +57,11 @@ export class ChatCluster implements AsyncDisposable {
     return Array.from({ length: NODES }, (_, index) => Number(rows.get(`node${index + 1}`)?.[SESSIONS_COLUMN]));
   }
 
+  /** Where a node is found past the proxy. */
+  nodeUrl(index: number): string {
+    return this.#node(index).url;
+  }
+
   /** Kills a node with SIGKILL. */
   async kill(index: number): Promise<void> {
     await this.#node(index).kill();

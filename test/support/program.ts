@@ -54,6 +54,11 @@ export class Program implements AsyncDisposable {
     this.#process.stdin?.write(lines.map((line) => `${line}\n`).join(""));
   }
 
+  /** Ctrl-C. */
+  interrupt(): void {
+    this.#process.kill("SIGINT");
+  }
+
   /** Ends it, if it has not ended, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill();
