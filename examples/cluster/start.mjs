@@ -13,11 +13,12 @@ mkdirSync(data, { recursive: true });
 const control = `${data}/control.sock`;
 
 /** @type {Cluster | undefined} */
-let cluster;
+let running;
 try {
   const ports = await portsFrom(Number(process.env.PORT || 8080));
   const kind = process.env.BROKER === "nats" ? "nats" : "redis";
-  cluster = new Cluster(ports, kind, resolve(data));
+  const cluster = new Cluster(ports, kind, resolve(data));
+  running = cluster;
   stopOnSignals(cluster);
   await cluster.start();
   serveRestarts(cluster);
@@ -26,7 +27,7 @@ try {
   console.log(`The chat on three nodes is at ${cluster.address}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  await cluster?.stop();
+  await running?.stop();
   process.exit(1);
 }
 
@@ -55,9 +56,12 @@ function serveRestarts(cluster) {
   let isRestarting = false;
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    if (isRestarting) return void socket.end("A restart is under way already.\n");
+    if (isRestarting) {
+      socket.end("A restart is under way already.\n");
+      return;
+    }
     isRestarting = true;
-    cluster
+    void cluster
       .restart((line) => {
         console.log(line);
         if (socket.writable) socket.write(`${line}\n`);

@@ -8,17 +8,14 @@ import type { StoreChoice } from "./store-choice.ts";
 
 /** The backplane of a choice; a folder is made if it is not there. Rejects with a {@link StartError}. */
 export async function backplaneOf(choice: StoreChoice): Promise<Backplane> {
-  switch (choice.kind) {
-    case "memory":
-      return memory();
-    case "folder":
-      await makeDataFolder(choice.folder);
-      return lmdb({ path: choice.folder });
-    case "redis":
-      return redis({ url: choice.url, name: choice.name });
-    case "nats":
-      return nats({ servers: choice.url, name: choice.name });
+  if (choice.kind === "memory") return memory();
+  if (choice.kind === "folder") {
+    await makeDataFolder(choice.folder);
+    return lmdb({ path: choice.folder });
   }
+  return choice.kind === "redis"
+    ? redis({ url: choice.url, name: choice.name })
+    : nats({ servers: choice.url, name: choice.name });
 }
 
 /** What went wrong at the start, with a store's own sentence as one for the terminal; anything else stays what it is. */

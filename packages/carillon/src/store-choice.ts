@@ -50,16 +50,10 @@ export function chooseStore(line: Said, env: Said, fallback: string): StoreChoic
 
 /** Says where everything is kept, for the terminal: a broker without user and password. */
 export function describeStore(choice: StoreChoice): string {
-  switch (choice.kind) {
-    case "memory":
-      return "Everything is kept in memory, and ends with the server";
-    case "folder":
-      return `Everything is kept in ${resolve(choice.folder)}`;
-    case "redis":
-      return `Everything is kept in Redis at ${placesOf(choice.url)}, cluster ${choice.name}`;
-    case "nats":
-      return `Everything is kept in NATS at ${placesOf(choice.url)}, cluster ${choice.name}`;
-  }
+  if (choice.kind === "memory") return "Everything is kept in memory, and ends with the server";
+  if (choice.kind === "folder") return `Everything is kept in ${resolve(choice.folder)}`;
+  const broker = choice.kind === "redis" ? "Redis" : "NATS";
+  return `Everything is kept in ${broker} at ${placesOf(choice.url)}, cluster ${choice.name}`;
 }
 
 type Names = Readonly<Record<"data" | "redis" | "nats", string>>;

@@ -12,19 +12,19 @@ class FakeHost implements ReactionsHost {
     return new Map(this.stored);
   }
 
-  async set(_room: string, message: string, value: readonly Reaction[], expect: number): Promise<void> {
-    this.#check(message, expect);
+  async set(_room: string, message: string, value: readonly Reaction[], version: number): Promise<void> {
+    this.#check(message, version);
     this.#version += 1;
     this.stored.set(message, { value, version: this.#version, at: this.#version });
   }
 
-  async remove(_room: string, message: string, expect: number): Promise<void> {
-    this.#check(message, expect);
+  async remove(_room: string, message: string, version: number): Promise<void> {
+    this.#check(message, version);
     this.stored.delete(message);
   }
 
-  #check(message: string, expect: number): void {
-    if ((this.stored.get(message)?.version ?? 0) !== expect) throw new CarillonError("conflict", "Another version.");
+  #check(message: string, version: number): void {
+    if ((this.stored.get(message)?.version ?? 0) !== version) throw new CarillonError("conflict", "Another version.");
   }
 }
 

@@ -41,16 +41,16 @@ class FakeHost implements RoomDirectoryHost {
     return new Map([...this.entries].map(([room, value]) => [room, { value, version: this.#version(room) }]));
   }
 
-  async set(room: string, entry: RoomEntry, expect: number): Promise<number> {
-    this.#check(room, expect);
+  async set(room: string, entry: RoomEntry, version: number): Promise<number> {
+    this.#check(room, version);
     this.store.sets += 1;
     this.store.versions.set(room, this.store.sets);
     this.entries.set(room, entry);
     return this.store.sets;
   }
 
-  async remove(room: string, expect: number): Promise<void> {
-    this.#check(room, expect);
+  async remove(room: string, version: number): Promise<void> {
+    this.#check(room, version);
     this.entries.delete(room);
   }
 
@@ -58,8 +58,8 @@ class FakeHost implements RoomDirectoryHost {
     return this.store.versions.get(room) ?? 0;
   }
 
-  #check(room: string, expect: number): void {
-    if ((this.entries.has(room) ? this.#version(room) : 0) !== expect) throw new CarillonError("conflict", "Another.");
+  #check(room: string, version: number): void {
+    if ((this.entries.has(room) ? this.#version(room) : 0) !== version) throw new CarillonError("conflict", "Another.");
   }
 }
 
