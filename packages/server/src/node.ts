@@ -65,6 +65,8 @@ export class Node implements SessionHost, StoreSink {
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
+  /** What the backplane said last. */
+  isStoreReachable: boolean = true;
   readonly gulps: Gulps;
   readonly #targets: Targets;
   readonly #present: PresentForm;
@@ -79,7 +81,6 @@ export class Node implements SessionHost, StoreSink {
   /** Questions to the store that wait for what was appended before them. */
   #questions: (() => void)[] = [];
   #isSubmitting = false;
-  #isStoreReachable = true;
   #catchingUp = new Set<CatchingUp>();
   #dirty: Outbox[] = [];
 
@@ -129,11 +130,6 @@ export class Node implements SessionHost, StoreSink {
   /** True once connections can be served. */
   get isOpen(): boolean {
     return this.#backplane !== null;
-  }
-
-  /** True while the backplane can reach its store, as far as is known. */
-  get isStoreReachable(): boolean {
-    return this.isOpen && this.#isStoreReachable;
   }
 
   /** Starts with a backplane that was opened for this node. */
@@ -250,7 +246,7 @@ export class Node implements SessionHost, StoreSink {
   }
 
   available(isAvailable: boolean): void {
-    this.#isStoreReachable = isAvailable;
+    this.isStoreReachable = isAvailable;
     this.logger.warn(isAvailable ? "The store can be reached again." : "The store can't be reached.");
   }
 

@@ -62,7 +62,7 @@ export abstract class ApplicationApi<C extends Contract> {
    * keeps its connections and heals by itself, but has nothing for new ones: say so to whoever spreads them over nodes.
    */
   get isStoreReachable(): boolean {
-    return this.#node.isStoreReachable;
+    return this.#node.isOpen && this.#node.isStoreReachable;
   }
 
   /** Publishes to a log channel. Resolves once the publication is stored. */
