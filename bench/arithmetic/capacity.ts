@@ -15,10 +15,10 @@ const COSTS = {
   /** A live message on a node that did not publish it. */
   liveUs: 15,
   /** By ticket or by resume credential, with one subscription. */
-  connectUs: 450,
+  connectUs: 300,
   brokerPublishUs: 40,
   brokerNodeUs: 8,
-  brokerConnectUs: 100,
+  brokerConnectUs: 55,
   /** A message to a node, of a client that comes back. */
   controlUs: 5,
   controlBytes: 200,
