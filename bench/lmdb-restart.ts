@@ -78,7 +78,7 @@ function open(path: string): Promise<OpenBackplane> {
     limits: DEFAULT_LIMITS,
     logger: { debug: ignore, info: ignore, warn: ignore, error: (text: string) => console.error(text) },
     faults: new Set<never>(),
-    sink: { deliver: ignore, suspect: ignore, available: ignore },
+    sink: { deliver: ignore, suspect: ignore, available: ignore, ownershipLost: ignore },
     onControl: ignore,
   };
   return new Promise((resolve, reject) => {

@@ -11,6 +11,7 @@ const subject: ConformanceSubject = {
   world: systemPorts(),
   lasts: true,
   copies: true,
+  shared: true,
   create: async () => {
     const server = await NatsServer.start();
     return {

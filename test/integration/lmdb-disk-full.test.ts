@@ -36,7 +36,12 @@ function open(path: string, availability: boolean[]): Promise<OpenBackplane> {
       limits: DEFAULT_LIMITS,
       logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
       faults: new Set<never>(),
-      sink: { deliver: ignore, suspect: ignore, available: (isAvailable: boolean) => availability.push(isAvailable) },
+      sink: {
+        deliver: ignore,
+        suspect: ignore,
+        available: (isAvailable: boolean) => availability.push(isAvailable),
+        ownershipLost: ignore,
+      },
       onControl: ignore,
     };
     lmdb({ path }).open(context, (opened) => (opened instanceof Error ? reject(opened) : resolve(opened)));

@@ -23,6 +23,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: "hidden-hole", breaks: "P4", server: "hidden-hole" },
   { name: "no-tag-check", breaks: "P5", server: "no-tag-check" },
   { name: "no-silence-watch", breaks: "P6", server: "no-silence-watch" },
+  { name: "no-restoring", breaks: "presence", server: "no-restoring" },
   {
     name: "publish-queue-reorder",
     breaks: "P1",

@@ -106,9 +106,9 @@ function unsettled(stage: Stage): string[] {
 
 /** In the room are those who want to be, and nobody else. */
 function presenceProblems({ pages, truth, permissions }: Stage): string[] {
-  // An old copy of the store has old members in it, and nobody says who of them is there.
+  // That an old copy of the store was put back is no excuse: nodes set again what their sessions own, and end the rest.
   const room = truth.channels.get(PRESENCE);
-  if (room === undefined || room.restores > 0) return [];
+  if (room === undefined) return [];
   const possible = pages.filter(({ isPresent, isGone }) => isPresent !== false && !isGone);
   const members = room.entries();
   const problems = possible.flatMap(({ name, instance, user, isPresent }) => {
@@ -150,7 +150,7 @@ async function leave(stage: Stage, pace: Pace, isOver: () => boolean): Promise<v
     ]);
     for (const channel of [PRESENCE, "held:a"]) {
       const state = truth.channels.get(channel);
-      const count = state === undefined || state.restores > 0 ? 0 : state.entries().size;
+      const count = state === undefined ? 0 : state.entries().size;
       if (count > 0) left.push(`${channel} has ${count} entries of nobody`);
     }
     left.push(...stage.outcomes.open());

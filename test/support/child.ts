@@ -53,6 +53,11 @@ export class Child<Order extends object, Report> implements AsyncDisposable {
     return report;
   }
 
+  /** A signal to the process. */
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
   /** Ends it: it is to exit when the channel closes, so that a profiler in it can write; by force if it doesn't. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

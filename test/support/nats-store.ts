@@ -38,6 +38,9 @@ export class Store implements AsyncDisposable {
   readonly suspects: string[] = [];
   readonly availability: boolean[] = [];
   readonly controls: ControlMessage[] = [];
+  readonly lost: (readonly string[] | null)[] = [];
+  /** What it was told, in order: `control`, `deliver` and `lost`. */
+  readonly told: string[] = [];
   readonly warnings: string[] = [];
   #opened: OpenBackplane | null = null;
 
@@ -132,11 +135,21 @@ export class Store implements AsyncDisposable {
       },
       faults: new Set(faults),
       sink: {
-        deliver: (channel, prev, pos, records) => this.deliveries.push({ channel, prev, pos, records }),
+        deliver: (channel, prev, pos, records) => {
+          this.told.push("deliver");
+          this.deliveries.push({ channel, prev, pos, records });
+        },
         suspect: (channel) => this.suspects.push(channel),
         available: (isAvailable) => this.availability.push(isAvailable),
+        ownershipLost: (channels) => {
+          this.told.push("lost");
+          this.lost.push(channels);
+        },
       },
-      onControl: (message) => this.controls.push(message),
+      onControl: (message) => {
+        this.told.push("control");
+        this.controls.push(message);
+      },
     };
   }
 }

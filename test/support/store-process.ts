@@ -41,7 +41,7 @@ const context = {
   limits: { ...DEFAULT_LIMITS, idempotencyWindowMs: 3_600_000 },
   logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
   faults: new Set<never>(),
-  sink: { deliver: ignore, suspect: ignore, available: ignore },
+  sink: { deliver: ignore, suspect: ignore, available: ignore, ownershipLost: ignore },
   onControl: ignore,
 };
 

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Backplane, BackplaneContext, OpenBackplane } from "@carillon/server/backplane";
+import { loopback, type Backplane, type BackplaneContext, type OpenBackplane } from "@carillon/server/backplane";
 import { ByteWriter } from "./bytes.ts";
 import { isForWantOfRoom } from "./commit-failure.ts";
 import { ChannelTable, type StoreParts } from "./channel-table.ts";
@@ -154,7 +154,7 @@ async function start(
   return {
     channels,
     tickets,
-    control: { send: context.onControl, close: () => {} },
+    control: loopback(context),
     close: (done) => {
       sweeper.close();
       ends.close();

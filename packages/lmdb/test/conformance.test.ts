@@ -7,6 +7,7 @@ const subject: ConformanceSubject = {
   world: null,
   lasts: true,
   copies: true,
+  shared: "A folder belongs to one process.",
   create: async () => {
     const folder = await Folder.create();
     return {

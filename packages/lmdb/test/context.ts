@@ -32,7 +32,12 @@ export function contextOf(limits: Partial<Limits> = {}): { readonly context: Bac
     limits: { ...DEFAULT_LIMITS, ...limits },
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: (message) => told.errors.push(message) },
     faults: new Set(),
-    sink: { deliver: () => {}, suspect: () => {}, available: (isAvailable) => told.availability.push(isAvailable) },
+    sink: {
+      deliver: () => {},
+      suspect: () => {},
+      available: (isAvailable) => told.availability.push(isAvailable),
+      ownershipLost: () => {},
+    },
     onControl: () => {},
   };
   return { context, told };

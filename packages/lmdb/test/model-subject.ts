@@ -49,6 +49,7 @@ export class Subject {
         },
         suspect: () => {},
         available: () => {},
+        ownershipLost: () => {},
       },
       onControl: () => {},
     };

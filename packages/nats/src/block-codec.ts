@@ -64,7 +64,8 @@ interface EntryHead {
 interface GoneHead {
   readonly k: string;
   readonly t: number;
-  readonly gone: 1;
+  /** 2: for the silence of its node. */
+  readonly gone: 1 | 2;
 }
 
 interface BlockHead {
@@ -105,7 +106,9 @@ export function encodeBlock(block: Block): Uint8Array {
             b: block.tag,
             f: block.refreshes,
             c: block.changes.map((change) =>
-              isGone(change) ? { k: change.key, t: change.at, gone: 1 as const } : entryHead(change, out),
+              isGone(change)
+                ? { k: change.key, t: change.at, gone: change.isReaped === true ? (2 as const) : (1 as const) }
+                : entryHead(change, out),
             ),
             k: block.carried.map((entry) => ({ ...entryHead(entry, out), v: entry.version })),
           },
@@ -134,7 +137,9 @@ export function decodeBlock(data: Uint8Array): Block | null {
   if (head.state === undefined) return null;
   const { o, b, f, c, k } = head.state;
   const changes = c.map((change): StoredChange =>
-    "gone" in change ? { key: change.k, at: change.t, isGone: true } : decodeEntry(change, read),
+    "gone" in change
+      ? { key: change.k, at: change.t, isGone: true, ...(change.gone === 2 ? { isReaped: true } : {}) }
+      : decodeEntry(change, read),
   );
   const carried = k.map((kept): CarriedEntry => ({ ...decodeEntry(kept, read), version: kept.v ?? 0 }));
   return { ...common, kind: "state", offset: o, tag: b, refreshes: f, changes, carried };

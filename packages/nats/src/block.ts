@@ -75,7 +75,15 @@ export interface StoredEntry {
 }
 
 /** One change of a state: an entry, or the end of one. */
-export type StoredChange = StoredEntry | { readonly key: string; readonly at: number; readonly isGone: true };
+export type StoredChange =
+  | StoredEntry
+  | {
+      readonly key: string;
+      readonly at: number;
+      readonly isGone: true;
+      /** Nobody ended it but the store, for the silence of its node. */
+      readonly isReaped?: boolean;
+    };
 
 /** An entry that goes on as it is, for longer or in other hands. */
 export interface Refresh {

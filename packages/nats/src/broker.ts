@@ -26,7 +26,7 @@ export interface ApiAnswer {
   readonly name?: string;
   /** Of a stream. */
   readonly created?: string;
-  readonly state?: { readonly last_seq: number };
+  readonly state?: { readonly first_seq: number; readonly last_seq: number };
   readonly config?: Readonly<Record<string, unknown>>;
   /** Of a list of streams. */
   readonly streams?: readonly { readonly config: Readonly<Record<string, unknown>> }[];

@@ -24,6 +24,10 @@ export interface ChannelContext {
   readonly now: () => number;
   /** This node. */
   readonly node: string;
+  /** True if a node has been silent for so long that what it left ends. */
+  readonly isDead: (node: string) => boolean;
+  /** False while this node may not know whose access was revoked: nothing is asked of the store, or handed out (P7). */
+  readonly isCaughtUp: () => boolean;
   readonly idempotencyEpoch: () => string;
   /** How long an operation may try before it fails. */
   readonly patienceMs: number;
@@ -113,10 +117,10 @@ export class Channel implements ChainHost {
   }
 
   /** Ends what dead nodes have left behind. */
-  reap(isDead: (node: string) => boolean): void {
+  reap(): void {
     const { replica } = this.chain;
-    if (replica?.kind !== "state" || !replica.nodes.some((node) => isDead(node))) return;
-    this.#work(() => this.#upkeep.endWhere((entry) => entry.owner !== null && isDead(entry.node)));
+    const { isDead } = this.#context;
+    if (replica?.kind === "state" && replica.nodes.some((node) => isDead(node))) this.#work(() => this.#upkeep.reap());
   }
 
   /** Writes the head of a quiet log anew, before it is so old that NATS deletes it. */
@@ -151,7 +155,10 @@ export class Channel implements ChainHost {
     // Whether they landed can't be found out any more.
     const left = this.#unknown.splice(0).flatMap(({ operations }) => this.#take(operations));
     failAll(left, unavailable("timeout", "The store did not say whether the publish was stored."));
-    if (this.isSubscribed && !this.#isClosed) this.#context.backplane.sink.suspect(this.name);
+    const { sink } = this.#context.backplane;
+    if (this.isSubscribed && !this.#isClosed) sink.suspect(this.name);
+    // The entries that this node's sessions own may not be there any more.
+    if (this.options.kind === "state" && !this.#isClosed) sink.ownershipLost([this.name]);
     this.#endLater();
   }
 
@@ -167,6 +174,8 @@ export class Channel implements ChainHost {
   }
 
   async #do(next: Operation): Promise<void> {
+    if (!this.#context.isCaughtUp())
+      throw new Trouble("unavailable", "Messages between nodes are caught up with first.");
     switch (next.type) {
       case "ask":
         return this.#answer(next);
@@ -194,6 +203,7 @@ export class Channel implements ChainHost {
     }
     // The timer may be late, and nobody may see an entry whose time is over.
     await this.#upkeep.expire();
+    await this.#upkeep.reap();
     const fresh = this.chain.replica;
     if (fresh === null) return;
     // Nothing is awaited from here on, so what is answered is what was just read.

@@ -4,7 +4,7 @@ import type { Replica } from "./chain.ts";
 import type { ChannelContext } from "./channel.ts";
 import type { Operation, Result } from "./channel-operation.ts";
 import { LogDraft } from "./log-draft.ts";
-import { StateDraft } from "./state-draft.ts";
+import { StateDraft, type EndOptions } from "./state-draft.ts";
 import type { StateReplica } from "./state-replica.ts";
 
 /** A block that is not yet stored, and what each request comes to if it is. */
@@ -37,9 +37,9 @@ export class Drafter {
   }
 
   /** A block that ends entries; null if there are none to end. */
-  ends(replica: StateReplica, isOver: (entry: StoredEntry) => boolean): Block | null {
+  ends(replica: StateReplica, isOver: (entry: StoredEntry) => boolean, options: EndOptions): Block | null {
     const draft = this.#state(replica);
-    draft.endWhere(isOver);
+    draft.endWhere(isOver, options);
     return draft.isEmpty ? null : draft.block();
   }
 

@@ -13,8 +13,8 @@ export interface Rounds {
   /** One look at the store. Rejects if it does not answer. */
   readonly watch: () => Promise<void>;
   readonly compareClocks: () => Promise<void>;
-  /** The store can be reached again: nothing that is known can be trusted before it is compared. */
-  readonly back: () => Promise<void>;
+  /** The store can be reached again, or this node was out of touch: nothing that is known can be trusted before this. */
+  readonly compare: () => Promise<void>;
   /** Every round, whether the store can be reached or not. */
   readonly tick: (isAvailable: boolean) => void;
 }
@@ -33,6 +33,7 @@ export class Health {
   #count = 0;
   #timer: Timer | null = null;
   #isClosed = false;
+  #isDoubtful = false;
 
   constructor(broker: Broker, context: BackplaneContext, rounds: Rounds) {
     this.#broker = broker;
@@ -44,6 +45,12 @@ export class Health {
   /** For how long the store can't be reached, in milliseconds; 0: it can. */
   get downMs(): number {
     return this.#isAvailable ? 0 : this.#context.ports.monotonicMs() - this.#lostAt;
+  }
+
+  /** This node may have been taken for dead: all is compared with the next look, behind the messages that it missed. */
+  compare(): void {
+    this.#isDoubtful = true;
+    void this.#round();
   }
 
   /** Begins to look. */
@@ -67,7 +74,8 @@ export class Health {
       if (!this.#broker.isConnected) await this.#broker.probe();
       await this.#rounds.watch();
       this.#failures = 0;
-      if (!this.#isAvailable) await this.#found();
+      if (!this.#isAvailable) this.#found();
+      if (this.#isDoubtful) await this.#compare();
       if (++this.#count % CLOCK_ROUNDS === 0) await this.#rounds.compareClocks();
     } catch {
       if (++this.#failures > FAILURES_MAX) this.#lost();
@@ -81,10 +89,21 @@ export class Health {
     this.#context.sink.available(false);
   }
 
-  async #found(): Promise<void> {
+  #found(): void {
     if (this.#isClosed) return;
     this.#isAvailable = true;
+    this.#isDoubtful = true;
     this.#context.sink.available(true);
-    await this.#rounds.back();
+  }
+
+  /** Again with the next round, if it fails. */
+  async #compare(): Promise<void> {
+    this.#isDoubtful = false;
+    try {
+      await this.#rounds.compare();
+    } catch (error) {
+      this.#isDoubtful = true;
+      throw error;
+    }
   }
 }

@@ -203,12 +203,17 @@ export class NatsChannels implements ChannelStore {
     return (await Promise.all(rounds)).includes(true);
   }
 
+  /** Ends what dead nodes left. */
+  reap(): void {
+    for (const channel of this.#channels.values()) channel.reap();
+  }
+
   /** Ends what dead nodes left, renews heads, and lets go of what is not used: bounded memory (P8). */
-  tidy(isDead: (node: string) => boolean): void {
+  tidy(): void {
     const { ports } = this.#context.backplane;
     let bytes = 0;
     for (const [subject, channel] of this.#channels) {
-      channel.reap(isDead);
+      channel.reap();
       channel.keepAlive();
       const isUnused = channel.isIdle && !channel.isSubscribed && channel.usedAt + IDLE_MS < ports.monotonicMs();
       if (isUnused) this.#drop(subject, channel);
@@ -291,6 +296,8 @@ export class NatsChannels implements ChannelStore {
     const subject = names.channel(channel.options.kind, channel.name);
     if (this.#deliveries.has(subject)) return;
     const subscription = broker.subscribe(names.live(subject), ({ headers, data }) => {
+      // What comes now is read once it is known whose access was revoked meanwhile (P7): then every channel compares.
+      if (!this.#context.isCaughtUp()) return;
       const seq = Number(headers?.get("Nats-Sequence"));
       for (const { watch, channels } of this.#watched.values()) if (channels.has(subject)) watch.saw(seq);
       const present = this.#channels.get(subject);

@@ -33,6 +33,11 @@ export interface NatsOptions {
   readonly startMs?: number;
   /** Bytes of payload kept in memory, so that it need not be read again. Default 128 MiB. */
   readonly cacheBytes?: number;
+  /**
+   * Milliseconds for which messages between nodes are kept for those who miss them. A node that was away for longer ends
+   * its sessions, which come back. Default 60,000.
+   */
+  readonly messagesMs?: number;
   /** Anything else for the driver: credentials, TLS. */
   readonly connection?: Omit<NodeConnectionOptions, "servers">;
 }
@@ -168,6 +173,7 @@ interface Foundation {
   readonly identity: Identity;
   readonly patienceMs: number;
   readonly logAgeMs: number;
+  readonly messagesMs: number;
 }
 
 async function found(
@@ -187,7 +193,8 @@ async function found(
   const identity = new Identity(meta, names.plain("meta", "identity"), ports);
   await identity.load();
   await clock.compare();
-  return { broker, names, streams, clock, identity, patienceMs, logAgeMs };
+  const messagesMs = options.messagesMs ?? CONTROL_AGE_MS;
+  return { broker, names, streams, clock, identity, patienceMs, logAgeMs, messagesMs };
 }
 
 async function start(
@@ -199,34 +206,47 @@ async function start(
   const foundation = await found(options, names, connection, context);
   const { broker } = foundation;
   const control = await openControl(foundation, context);
-  const registry = new NodeRegistry(broker, context.ports, `${names.prefix}.beat`, context.limits.graceMs);
+  const registry: NodeRegistry = new NodeRegistry(
+    broker,
+    context.ports,
+    { subject: `${names.prefix}.beat`, graceMs: context.limits.graceMs },
+    { onDead: () => channels.reap(), onSilence: () => health.compare() },
+  );
+  control.know(registry);
+  registry.start();
   const tickets = openTickets(foundation, context);
   await tickets.open();
-  const channels = new NatsChannels({
-    ...channelContext(foundation, context, registry.node, () => health.downMs),
+  const channels: NatsChannels = new NatsChannels({
+    ...channelContext(foundation, context, { registry, control, downMs: () => health.downMs }),
+    // It changes when the node begins anew.
+    get node() {
+      return registry.node;
+    },
     broker,
     names,
     streams: foundation.streams,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
   });
   const parts = { channels, tickets, control, registry };
-  const health = watchOver(foundation, parts, context);
+  const health: Health = watchOver(foundation, parts, context);
   return {
     channels,
     tickets,
     control,
     close: (done) => {
       health.close();
-      control.close();
       tickets.close();
-      void closeAll(channels, broker, context, foundation.patienceMs, done);
+      void closeAll(parts, broker, context, foundation.patienceMs, done);
     },
   };
 }
 
-async function openControl({ names, streams, broker }: Foundation, context: BackplaneContext): Promise<NatsControl> {
+async function openControl(
+  { names, streams, broker, messagesMs }: Foundation,
+  context: BackplaneContext,
+): Promise<NatsControl> {
   const subjects = { send: `${names.prefix}.control`, live: `${names.prefix}.live.control` };
-  const bus = await streams.repeated(names.control, subjects.send, subjects.live, CONTROL_AGE_MS);
+  const bus = await streams.repeated(names.control, subjects.send, subjects.live, messagesMs);
   const control = new NatsControl(broker, bus, subjects, context);
   await control.catchUp();
   return control;
@@ -240,18 +260,18 @@ function openTickets({ names, streams, clock }: Foundation, { ports, limits }: B
 function channelContext(
   { clock, identity, patienceMs, logAgeMs }: Foundation,
   backplane: BackplaneContext,
-  node: string,
-  downMs: () => number,
-): ChannelContext {
+  around: { readonly registry: NodeRegistry; readonly control: NatsControl; readonly downMs: () => number },
+): Omit<ChannelContext, "node"> {
   const { idempotencyWindowMs: windowMs, idempotencyEntries: entries } = backplane.limits;
   return {
     backplane,
     ids: new IdMemory({ windowMs, entries }),
     now: () => clock.now(),
-    node,
+    isDead: (node) => around.registry.isDead(node),
+    isCaughtUp: () => around.control.isCaughtUp,
     idempotencyEpoch: () => identity.epoch,
     patienceMs,
-    isDown: () => downMs() > patienceMs,
+    isDown: () => around.downMs() > patienceMs,
     load: { operations: 0 },
     logAgeMs,
   };
@@ -274,6 +294,9 @@ function watchOver({ broker, streams, identity, clock }: Foundation, parts: Part
     await identity.load();
     await tickets.open();
     await channels.doubtAll();
+    // Others may have taken this node for dead, or what its sessions have set is not there any more.
+    registry.renew();
+    context.sink.ownershipLost(null);
   };
   const health = new Health(broker, context, {
     watch: async () => {
@@ -281,20 +304,21 @@ function watchOver({ broker, streams, identity, clock }: Foundation, parts: Part
       if (!context.faults.has("no-silence-watch") && (await channels.watch())) await compareAll();
     },
     compareClocks: () => clock.compare(),
-    back: compareAll,
+    compare: compareAll,
     tick: (isAvailable) => {
-      registry.beat();
-      if (isAvailable) channels.tidy((node) => registry.isDead(node));
+      if (isAvailable) channels.tidy();
     },
   });
-  registry.beat();
+  broker.onConnected((isConnected) => {
+    if (!isConnected) control.doubt();
+  });
   health.start();
   return health;
 }
 
 /** What was asked for is answered before the connection ends, if NATS answers. */
 async function closeAll(
-  channels: NatsChannels,
+  { channels, control, registry }: Parts,
   broker: Broker,
   { ports, logger }: BackplaneContext,
   patienceMs: number,
@@ -304,6 +328,8 @@ async function closeAll(
   while (channels.isBusy && ports.monotonicMs() < end) {
     await new Promise<void>((resolve) => void ports.after(CLOSING_MS, resolve));
   }
+  control.close();
+  registry.leave();
   channels.close();
   const [ended] = await Promise.allSettled([broker.close()]);
   if (ended.status === "rejected")

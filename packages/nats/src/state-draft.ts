@@ -1,6 +1,7 @@
 import {
   isRefresh,
   refuseChange,
+  refuseRestoration,
   formatPlace,
   type ApplyRequest,
   type ApplyResult,
@@ -9,7 +10,7 @@ import {
   type Ports,
   type SetChange,
 } from "@carillon/server/backplane";
-import type { Refresh, StateBlock, StoredChange, StoredEntry } from "./block.ts";
+import { isGone, type Refresh, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
 import { changed, type Held, type StateReplica } from "./state-replica.ts";
 
 /** What a draft needs of its store. */
@@ -20,6 +21,13 @@ export interface StateDraftContext {
   readonly entriesMax: number;
   /** Store time, not before the channel's latest. */
   readonly now: number;
+}
+
+/** How entries are ended. */
+export interface EndOptions {
+  /** For the silence of their node: its sessions may set them again. */
+  readonly isReaped?: boolean;
+  readonly max?: number;
 }
 
 /** An entry as it will be after the block. */
@@ -62,18 +70,26 @@ export class StateDraft {
   add({ change, options }: ApplyRequest): void {
     if (change.op !== "release") this.results.push(this.#one(change, options.ttlMs));
     else {
-      this.endWhere((entry) => entry.owner?.instance === change.instance && entry.holder === change.holder);
+      const isHeld = (entry: StoredEntry): boolean =>
+        entry.owner?.instance === change.instance && entry.holder === change.holder;
+      this.endWhere(isHeld, { isReaped: change.isReaping === true });
       this.results.push(this.#done());
     }
   }
 
-  /** Ends entries, each as a change of its own. */
-  endWhere(isOver: (entry: StoredEntry) => boolean): void {
+  /** Ends entries, each as a change of its own; not more than `max`. */
+  endWhere(isOver: (entry: StoredEntry) => boolean, { isReaped = false, max = Infinity }: EndOptions = {}): void {
+    let left = max;
+    const end = (key: string): void => {
+      this.#end(key, isReaped);
+      left--;
+    };
     for (const held of this.#replica.entries()) {
+      if (left === 0) return;
       const { key } = held.record;
-      if (!this.#entries.has(key) && isOver(draftOf(held))) this.#end(key);
+      if (!this.#entries.has(key) && isOver(draftOf(held))) end(key);
     }
-    for (const [key, entry] of this.#entries) if (entry !== null && isOver(entry)) this.#end(key);
+    for (const [key, entry] of this.#entries) if (left > 0 && entry !== null && isOver(entry)) end(key);
   }
 
   /** The block to store. */
@@ -100,11 +116,21 @@ export class StateDraft {
     if (refusal !== null) return refusal;
     if (change.op === "remove") {
       if (entry !== null) this.#end(change.key);
+      // Somebody wants it gone: it is not set again by a node that comes back.
+      else if (this.#endOf(change.key) === "by silence") this.#change(this.#gone(change.key, false));
       return this.#done();
     }
+    const refused = refuseRestoration(change, entry, entry === null && this.#endOf(change.key) === "by somebody");
+    if (refused !== null) return refused;
+    return this.#setAs(change, entry, ttlMs);
+  }
+
+  #setAs(change: SetChange, entry: Drafted | null, ttlMs: number): ApplyResult {
     const { now, node } = this.#context;
-    const ends = ttlMs === 0 ? 0 : now + ttlMs;
+    const isKept = change.restores === true && entry !== null;
+    const ends = isKept ? entry.ends : ttlMs === 0 ? 0 : now + ttlMs;
     if (entry !== null && isRefresh(change, entry)) {
+      if (isKept && entry.node === node) return this.#done(entry.version);
       this.#refresh(change, entry, { key: change.key, holder: change.holder, node, ends });
       return this.#done(entry.version);
     }
@@ -131,10 +157,22 @@ export class StateDraft {
     this.#entries.set(refresh.key, { ...next, version });
   }
 
-  #end(key: string): void {
-    this.#change({ key, at: this.#context.now, isGone: true });
+  #end(key: string, isReaped: boolean = false): void {
+    this.#change(this.#gone(key, isReaped));
     this.#entries.set(key, null);
     this.#size--;
+  }
+
+  #gone(key: string, isReaped: boolean): StoredChange {
+    return { key, at: this.#context.now, isGone: true, ...(isReaped ? { isReaped } : {}) };
+  }
+
+  /** How the last entry of a key ended, in this block or before it. */
+  #endOf(key: string): "by somebody" | "by silence" | null {
+    const last = this.#changes.findLast((change) => change.key === key);
+    if (last === undefined) return this.#replica.endOf(key);
+    if (!isGone(last)) return null;
+    return last.isReaped === true ? "by silence" : "by somebody";
   }
 
   #change(change: StoredChange): void {

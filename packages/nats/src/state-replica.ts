@@ -69,6 +69,8 @@ export class StateReplica {
   readonly #journal = new Ring<Change>();
   /** Versions of the removals in the journal whose keys have not come back. */
   readonly #tombstones = new Map<string, number>();
+  /** Those of them that were ended for the silence of a node, and not by anybody. */
+  readonly #reaped = new Set<string>();
   /** When entries end, the next one first: all entries of a channel live equally long. */
   readonly #ends = new Map<string, number>();
   /** How many owned entries each node speaks for. */
@@ -120,6 +122,12 @@ export class StateReplica {
   /** One entry. */
   held(key: string): Held | undefined {
     return this.#entries.get(key);
+  }
+
+  /** How the last entry of a key ended, as far as the journal knows; null: there is one, or nothing is known. */
+  endOf(key: string): "by somebody" | "by silence" | null {
+    if (!this.#tombstones.has(key)) return null;
+    return this.#reaped.has(key) ? "by silence" : "by somebody";
   }
 
   /** All entries, oldest version first. */
@@ -190,6 +198,7 @@ export class StateReplica {
   #begin(block: StateBlock): void {
     this.#entries.clear();
     this.#tombstones.clear();
+    this.#reaped.clear();
     this.#nodes.clear();
     this.#ends.clear();
     for (let change = this.#journal.shift(); change !== undefined; change = this.#journal.shift());
@@ -214,11 +223,14 @@ export class StateReplica {
     const version = this.#top.offset;
     this.#drop(change.key);
     this.#tombstones.delete(change.key);
+    this.#reaped.delete(change.key);
     const record: StateRecord = isGone(change)
       ? { kind: "removal", key: change.key, version }
       : entryRecord(change, version);
-    if (isGone(change)) this.#tombstones.set(change.key, version);
-    else this.#hold(seq, change, version);
+    if (isGone(change)) {
+      this.#tombstones.set(change.key, version);
+      if (change.isReaped === true) this.#reaped.add(change.key);
+    } else this.#hold(seq, change, version);
     this.#remember({ record, before, seq });
     return record.kind === "entry" ? (this.#entries.get(change.key)?.record ?? record) : record;
   }
@@ -259,8 +271,10 @@ export class StateReplica {
     this.#journal.push(change);
     if (this.#journal.length <= this.#context.journalMax) return;
     const oldest = this.#journal.shift()?.record;
-    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version)
+    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version) {
       this.#tombstones.delete(oldest.key);
+      this.#reaped.delete(oldest.key);
+    }
   }
 
   #verify(place: Place, index: number): boolean {

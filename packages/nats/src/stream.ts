@@ -19,6 +19,8 @@ export type MessageQuery =
 
 /** What a stream says of itself. */
 export interface StreamState {
+  /** The first that is kept; the one behind the last if none is. */
+  readonly firstSeq: number;
   readonly lastSeq: number;
   /** When the stream was made; another one in its place was made later. */
   readonly created: string;
@@ -151,7 +153,7 @@ export class Stream {
     if (answer.error?.code === NOT_FOUND) return null;
     if (answer.error !== undefined) throw failed("question for a stream", answer.error.description);
     const { state, created } = answer;
-    return { lastSeq: state?.last_seq ?? 0, created: created ?? "" };
+    return { firstSeq: state?.first_seq ?? 0, lastSeq: state?.last_seq ?? 0, created: created ?? "" };
   }
 }
 

@@ -11,6 +11,8 @@ import { Trouble } from "./store-error.ts";
 const OBSOLETE_MIN = 64;
 /** Attempts of the channel's own work before it is left for later. */
 const ATTEMPTS = 20;
+/** Entries that end in one block: a key has up to 128 characters. */
+const ENDED_MAX = 1_000;
 /** Remembered ids, or carried entries, in one block. */
 const CARRIED_MAX = 1_000;
 
@@ -38,12 +40,25 @@ export class Upkeep {
     await this.endWhere(({ ends }) => ends !== 0 && ends <= now);
   }
 
-  /** Ends entries, each by an ordered removal. Whichever node is first does it; the others find nothing left to end. */
-  async endWhere(isOver: (entry: StoredEntry) => boolean): Promise<void> {
-    await this.#store(() => {
+  /** Ends what dead nodes have left behind. */
+  async reap(): Promise<void> {
+    const { isDead } = this.#context;
+    const { replica } = this.#chain;
+    if (replica?.kind !== "state" || !replica.nodes.some((node) => isDead(node))) return;
+    await this.endWhere((entry) => entry.owner !== null && isDead(entry.node), true);
+  }
+
+  /**
+   * Ends entries, each by an ordered removal, so many in a block that NATS takes it. Whichever node is first does it; the
+   * others find nothing left to end.
+   */
+  async endWhere(isOver: (entry: StoredEntry) => boolean, isReaped: boolean = false): Promise<void> {
+    const options = { isReaped, max: ENDED_MAX };
+    const draft = (): Block | null => {
       const { replica } = this.#chain;
-      return replica?.kind === "state" ? this.#drafter.ends(replica, isOver) : null;
-    });
+      return replica?.kind === "state" ? this.#drafter.ends(replica, isOver, options) : null;
+    };
+    while (await this.#store(draft));
   }
 
   /** Writes the head of a log anew. */
@@ -149,12 +164,12 @@ export class Upkeep {
     return first;
   }
 
-  /** Stores what `draft` makes, again and again until it is stored or there is nothing left to do. */
-  async #store(draft: () => Block | null): Promise<void> {
+  /** Stores what `draft` makes, again and again until it is stored (true), or there is nothing left to do (false). */
+  async #store(draft: () => Block | null): Promise<boolean> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const block = draft();
-      if (block === null) return;
-      if (await this.#chain.append(block)) return;
+      if (block === null) return false;
+      if (await this.#chain.append(block)) return true;
       await this.#chain.freshen();
     }
     throw new Trouble("unavailable", "The channel changed too fast.");

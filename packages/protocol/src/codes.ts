@@ -59,6 +59,8 @@ export const CLOSE_CODES = {
   overloaded: { code: 4003, text: "The node has no room for the connection now." },
   replaced: { code: 4004, text: "The instance came back on another connection." },
   failed: { code: 4005, text: "The node failed while serving the connection." },
+  entries_lost: { code: 4006, text: "Entries of the instance were lost; reconnect and set them again." },
+  missed: { code: 4007, text: "The node missed what may have been said of the session; reconnect." },
   ticket_refused: { code: 4100, text: "The ticket was refused; take a new one." },
   resume_refused: { code: 4101, text: "The resume credential was refused; take a ticket." },
   session_expired: { code: 4102, text: "The session's lifetime ended without a refresh." },

@@ -1,11 +1,10 @@
-import type { Control, ControlMessage, Ports } from "@carillon/server/backplane";
+import type { Answer, ClusterNode, Control, ControlMessage, Failure, Logger, Ports } from "@carillon/server/backplane";
 import type { Broker } from "./broker.ts";
 import { SHARED_BUCKET, type Keys } from "./keys.ts";
+import type { Lease } from "./lease.ts";
 import { bytesAt, listOf, textAt } from "./reply.ts";
 import { SCRIPTS } from "./scripts.ts";
 
-/** Messages that are kept for those who miss them. Each connect sends one, so an avalanche of clients must fit. */
-const KEPT = 100_000;
 /** Messages caught up with in one go. */
 const PAGE = 1_000;
 /** Messages that wait for Redis at most; those of longest ago are let go of first. */
@@ -16,6 +15,11 @@ export interface BusContext {
   readonly ports: Ports;
   readonly broker: Broker;
   readonly keys: Keys;
+  readonly logger: Logger;
+  /** Messages that are kept for those who miss them. */
+  readonly kept: number;
+  readonly lease: () => Pick<Lease, "id" | "nodes">;
+  readonly explain: (error: unknown) => Failure;
   readonly onControl: (message: ControlMessage) => void;
   /** What was sent while this node was cut off has been handed on. */
   readonly onCaughtUp: () => void;
@@ -52,18 +56,30 @@ export class Bus implements Control {
     return this.#context.keys.of(SHARED_BUCKET, "bus");
   }
 
-  /** Begins behind the newest message. */
+  get node(): string {
+    return this.#context.lease().id;
+  }
+
+  nodes(done: (answer: Answer<readonly ClusterNode[]>) => void): void {
+    void this.#tellNodes(done);
+  }
+
+  /** Begins behind a message of its own: what came after it and is gone some time was missed. */
   async open(): Promise<void> {
-    const { broker } = this.#context;
-    const newest = listOf(await broker.call(SHARED_BUCKET, "XREVRANGE", [this.#stream, "+", "-", "COUNT", 1]));
-    this.#last = newest.length === 0 ? "0-0" : textAt(listOf(newest[0]), 0);
+    const { broker, kept } = this.#context;
+    const args = [this.live, kept, JSON.stringify([this.#self, null])];
+    const id = await broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], args);
+    this.#last = textAt([id], 0);
     broker.listen(this.live, SHARED_BUCKET);
   }
 
   send(message: ControlMessage): void {
     if (this.#isClosed) return;
     this.#context.onControl(message);
-    if (this.#waiting.length === WAITING_MAX) this.#waiting.shift();
+    if (this.#waiting.length === WAITING_MAX) {
+      this.#waiting.shift();
+      this.#context.logger.warn("A message between nodes was dropped: too many wait for Redis.");
+    }
     this.#waiting.push(JSON.stringify([this.#self, message]));
     void this.#sendWaiting();
   }
@@ -121,11 +137,13 @@ export class Bus implements Control {
   }
 
   async #read(): Promise<void> {
-    const { broker, onCaughtUp } = this.#context;
+    const { broker, onCaughtUp, onControl } = this.#context;
     const doubts = this.#doubts;
     for (let isMore = true; isMore && !this.#isClosed;) {
-      const args = [this.#stream, `(${this.#last}`, "+", "COUNT", PAGE];
-      const found = listOf(await broker.call(SHARED_BUCKET, "XRANGE", args));
+      const reply = listOf(await broker.run(SHARED_BUCKET, SCRIPTS.messages, [this.#stream], [this.#last, PAGE]));
+      // Whatever was said in them may have been about sessions of this node.
+      if (textAt(reply, 0) === "1") onControl({ type: "missed" });
+      const found = listOf(reply[1]);
       for (const item of found) {
         const [, fields] = listOf(item);
         this.#last = textAt(listOf(item), 0);
@@ -141,19 +159,29 @@ export class Bus implements Control {
 
   #hand(text: string): void {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Nodes of one cluster write nothing else there.
-    const [from, message] = JSON.parse(text) as [string, ControlMessage];
-    if (from !== this.#self) this.#context.onControl(message);
+    const [from, message] = JSON.parse(text) as [string, ControlMessage | null];
+    if (from !== this.#self && message !== null) this.#context.onControl(message);
+  }
+
+  async #tellNodes(done: (answer: Answer<readonly ClusterNode[]>) => void): Promise<void> {
+    let answer: Answer<readonly ClusterNode[]>;
+    try {
+      answer = { ok: true, value: await this.#context.lease().nodes() };
+    } catch (error) {
+      answer = this.#context.explain(error);
+    }
+    done(answer);
   }
 
   async #sendWaiting(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    const { broker } = this.#context;
+    const { broker, kept } = this.#context;
     try {
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.slice(0, PAGE);
         await Promise.all(
-          batch.map((text) => broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, KEPT, text])),
+          batch.map((text) => broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, kept, text])),
         );
         this.#waiting.splice(0, batch.length);
       }

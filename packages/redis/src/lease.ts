@@ -1,4 +1,4 @@
-import type { Logger, Ports, Timer } from "@carillon/server/backplane";
+import type { ClusterNode, Logger, Ports, Timer } from "@carillon/server/backplane";
 import type { Broker } from "./broker.ts";
 import { BUCKETS, SHARED_BUCKET, type Keys } from "./keys.ts";
 import { listOf, textAt } from "./reply.ts";
@@ -8,8 +8,14 @@ import { SCRIPTS } from "./scripts.ts";
 const BEAT_MS = 1_000;
 /** A node that was not heard for so long is dead. */
 const DEAD_MS = 3_000;
+/** So long before the grace is over, counted from the last beat, the ends begin: by then all must be through. */
+const REAPING_MS = 1_250;
+/** Without a beat of anybody for so long, it was Redis that was away. */
+const OUTAGE_MS = 2_000;
 /** For how long the dead are remembered, so that nothing they wrote late stays. */
 const REMEMBER_MS = 3_600_000;
+/** Clocks of timers and of Redis differ by a little. */
+const SLACK_MS = 2;
 
 /** What a lease is made of. */
 export interface LeaseContext {
@@ -20,17 +26,24 @@ export interface LeaseContext {
   /** How long entries outlive a node that does not come back. */
   readonly graceMs: number;
   /** Ends a channel's entries of a node that is gone. */
-  readonly reap: (channel: string, incarnation: string, rememberMs: number) => Promise<void>;
+  readonly reap: (channel: string, incarnation: string) => Promise<void>;
+  /** What this node's sessions own may have ended, and is to be set again under another incarnation. */
+  readonly onLost: () => void;
 }
 
 /**
  * Who is alive. A node beats each second under an incarnation of its own, and its entries in state channels carry it.
- * When a node has been silent for the grace, any other ends its entries; one bucket after the other, each channel in one
- * act that also refuses whatever the dead node may still write. Doing it twice does nothing.
+ * When a node has been silent for nearly the grace, any other ends its entries, at that moment and not at its next beat;
+ * all buckets at once, each channel in few acts, after which whatever the dead node may still write is refused. Doing it
+ * twice does nothing.
+ *
+ * An incarnation is the node's id, when it began, and a number that grows each time the node begins anew.
  */
 export class Lease {
+  readonly id: string;
   readonly #context: LeaseContext;
-  #incarnation: string;
+  readonly #since: number;
+  #turn = 0;
   #beaten = "";
   #timer: Timer | null = null;
   #isClosed = false;
@@ -38,36 +51,71 @@ export class Lease {
 
   constructor(context: LeaseContext) {
     this.#context = context;
-    this.#incarnation = context.ports.id();
+    this.id = context.ports.id();
+    this.#since = context.ports.wallMs();
   }
 
   /** What this node's entries carry. */
   get incarnation(): string {
-    return this.#incarnation;
+    return [this.id, this.#since.toString(36), this.#turn.toString(36)].join(".");
   }
 
   /** Others have declared this node dead. Its entries have ended; it goes on under another incarnation. */
   lost(): void {
-    this.#context.logger.warn("This node was out of touch for too long: entries of its sessions have ended.");
-    this.#incarnation = this.#context.ports.id();
+    this.#context.logger.warn("This node was out of touch for too long: entries of its sessions are set again.");
+    this.#beginAnew();
+  }
+
+  /**
+   * Redis was away, and may be what it was some time ago. What living sessions own is set again under another incarnation;
+   * what still carries the one of before, because Redis has forgotten its end, ends with that.
+   */
+  returned(): void {
+    if (this.#isClosed) return;
+    this.#beginAnew();
+    this.#timer?.cancel();
+    void this.#tick();
   }
 
   start(): void {
-    if (this.#isClosed) return;
-    this.#timer = this.#context.ports.after(BEAT_MS, () => void this.#tick());
+    this.#wait(BEAT_MS);
   }
 
-  /** Beats once. */
-  async beat(): Promise<readonly string[]> {
+  /** Beats once. Resolves to ms until the next node falls silent, and those that have. */
+  async beat(): Promise<{ readonly nextMs: number; readonly silent: readonly string[] }> {
     const { broker, graceMs } = this.#context;
-    const silenceMs = Math.max(DEAD_MS, graceMs - BEAT_MS / 2);
-    const key = this.#nodes;
-    const reply = listOf(await broker.run(SHARED_BUCKET, SCRIPTS.beat, [key], [this.#incarnation, silenceMs]));
-    const [isNew = 0, ...silent] = reply.map((_, index) => textAt(reply, index));
-    // It has beaten before and is not in the list: somebody has buried it.
-    if (isNew === "1" && this.#beaten === this.#incarnation) this.lost();
-    else this.#beaten = this.#incarnation;
-    return silent;
+    const silenceMs = Math.max(DEAD_MS, graceMs - REAPING_MS);
+    const { incarnation } = this;
+    const reply = listOf(
+      await broker.run(SHARED_BUCKET, SCRIPTS.beat, [this.#nodes], [incarnation, silenceMs, OUTAGE_MS]),
+    );
+    const [isNew = 0, nextMs = BEAT_MS, ...silent] = reply.map((_, index) => textAt(reply, index));
+    // It has beaten before and is not in the list: somebody has buried it, or Redis has forgotten it.
+    if (isNew === "1" && this.#beaten === incarnation && incarnation === this.incarnation) this.lost();
+    else this.#beaten = incarnation;
+    return { nextMs: Number(nextMs), silent };
+  }
+
+  /** The nodes that are alive. Rejects with what went wrong. */
+  async nodes(): Promise<readonly ClusterNode[]> {
+    const { broker } = this.#context;
+    const names = listOf(await broker.run(SHARED_BUCKET, SCRIPTS.nodes, [this.#nodes, this.#left], [DEAD_MS]));
+    const found = new Map<string, ClusterNode>([[this.id, { id: this.id, since: this.#since }]]);
+    for (const index of names.keys()) {
+      const [id = "", since = "0"] = textAt(names, index).split(".");
+      found.set(id, { id, since: Number.parseInt(since, 36) });
+    }
+    return [...found.values()];
+  }
+
+  /** Says that this node leaves. Never rejects: others notice it by its silence. */
+  async leave(): Promise<void> {
+    const { broker, logger } = this.#context;
+    try {
+      await broker.run(SHARED_BUCKET, SCRIPTS.leave, [this.#nodes, this.#left], [this.incarnation]);
+    } catch (error) {
+      logger.debug("Redis could not be told that this node leaves.", { error: String(error) });
+    }
   }
 
   close(): void {
@@ -75,38 +123,61 @@ export class Lease {
     this.#timer?.cancel();
   }
 
+  #beginAnew(): void {
+    this.#turn++;
+    this.#context.onLost();
+  }
+
+  #wait(ms: number): void {
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#timer = this.#context.ports.after(ms, () => void this.#tick());
+  }
+
   async #tick(): Promise<void> {
+    let waitMs = BEAT_MS;
+    this.#wait(BEAT_MS);
     try {
-      for (const incarnation of await this.beat()) await this.#bury(incarnation);
+      const { nextMs, silent } = await this.beat();
+      waitMs = Math.min(BEAT_MS, nextMs + SLACK_MS);
+      // While many channels are reaped, the node beats on.
+      for (const incarnation of silent) void this.#bury(incarnation);
     } catch {
       // Redis can't be reached. Nobody is dead because of that: all beat again when it can.
     }
-    this.start();
+    if (waitMs < BEAT_MS) this.#wait(waitMs);
   }
 
   get #nodes(): string {
     return this.#context.keys.of(SHARED_BUCKET, "nodes");
   }
 
+  get #left(): string {
+    return this.#context.keys.of(SHARED_BUCKET, "left");
+  }
+
   async #bury(incarnation: string): Promise<void> {
-    if (incarnation === this.#incarnation || this.#reaping.has(incarnation) || this.#isClosed) return;
-    const { broker, keys, reap } = this.#context;
+    if (incarnation === this.incarnation || this.#reaping.has(incarnation) || this.#isClosed) return;
+    const { broker, logger } = this.#context;
     this.#reaping.add(incarnation);
     try {
-      await Promise.all(
-        Array.from({ length: BUCKETS }, async (_, bucket) => {
-          const [key, dead] = [keys.of(bucket, `node:${incarnation}`), keys.of(bucket, "dead")];
-          // First in every bucket, so that it can write nowhere any more; then what it has written is ended.
-          await broker.call(bucket, "HSET", [dead, incarnation, "1"]);
-          await broker.call(bucket, "PEXPIRE", [dead, REMEMBER_MS]);
-          const channels = listOf(await broker.call(bucket, "SMEMBERS", [key]));
-          for (const index of channels.keys()) await reap(textAt(channels, index), incarnation, REMEMBER_MS);
-          if (channels.length > 0) await broker.call(bucket, "DEL", [key]);
-        }),
-      );
+      await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => this.#buryIn(bucket, incarnation)));
       await broker.call(SHARED_BUCKET, "ZREM", [this.#nodes, incarnation]);
+      await broker.call(SHARED_BUCKET, "SREM", [this.#left, incarnation]);
+    } catch (error) {
+      // It is still in the list, and the next beat tells of it again.
+      logger.debug("Entries of a dead node could not be ended yet.", { error: String(error) });
     } finally {
       this.#reaping.delete(incarnation);
     }
+  }
+
+  async #buryIn(bucket: number, incarnation: string): Promise<void> {
+    const { broker, keys, reap } = this.#context;
+    const [channels, dead] = [keys.of(bucket, `node:${incarnation}`), keys.of(bucket, "dead")];
+    // First it can write nowhere in the bucket any more; then what it has written is ended.
+    const names = listOf(await broker.run(bucket, SCRIPTS.bury, [dead, channels], [incarnation, REMEMBER_MS]));
+    for (const index of names.keys()) await reap(textAt(names, index), incarnation);
+    if (names.length > 0) await broker.call(bucket, "DEL", [channels]);
   }
 }

@@ -13,7 +13,7 @@ import { serverOptions, type DriverOptions } from "./server-address.ts";
 import { checkServer, warnOfLosses } from "./server-check.ts";
 import { StateCalls } from "./state-calls.ts";
 import { RedisError } from "./store-error.ts";
-import type { StoreParts } from "./store-parts.ts";
+import { explain, type StoreParts } from "./store-parts.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Watch } from "./watch.ts";
 
@@ -33,6 +33,11 @@ export interface RedisBackplaneOptions {
   readonly requestsMax?: number;
   /** Bytes that may wait. Default 64 MiB. */
   readonly requestBytesMax?: number;
+  /**
+   * Messages between nodes that are kept for those who miss them. A node that was away for more ends its sessions, which
+   * come back. Each connect sends one, so an avalanche of clients must fit. Default 100,000.
+   */
+  readonly messagesMax?: number;
   /** Further options of the driver: TLS, Sentinel, a user name. */
   readonly driver?: DriverOptions;
 }
@@ -48,6 +53,7 @@ const DEFAULTS = {
   watchMs: 500,
   requestsMax: 50_000,
   requestBytesMax: 67_108_864,
+  messagesMax: 100_000,
   driver: {},
 } satisfies Required<RedisBackplaneOptions>;
 
@@ -164,6 +170,7 @@ class OpenStore implements OpenBackplane {
   readonly #watch: Watch;
   /** The planted fault of that kind; see the server's core/faults.ts. */
   readonly #isBlind: boolean;
+  #isClosed = false;
 
   constructor(server: DriverOptions, settings: Settings, context: BackplaneContext) {
     const { ports, logger, limits, sink, faults } = context;
@@ -173,9 +180,9 @@ class OpenStore implements OpenBackplane {
     const broker = this.#makeBroker(server, settings, context, () => subscriptions);
     this.#broker = broker;
     this.#epoch = new IdsEpoch(broker, keys, ports);
-    const reap = (channel: string, incarnation: string, rememberMs: number): Promise<void> =>
-      states.reap(channel, incarnation, rememberMs);
-    this.#lease = new Lease({ ports, logger, broker, keys, graceMs: limits.graceMs, reap });
+    const reap = (channel: string, incarnation: string): Promise<void> => states.reap(channel, incarnation);
+    const onLost = (): void => void this.#restore(context);
+    this.#lease = new Lease({ ports, logger, broker, keys, graceMs: limits.graceMs, reap, onLost });
     const bus = (): Bus => this.control;
     const parts: StoreParts = {
       context,
@@ -204,6 +211,10 @@ class OpenStore implements OpenBackplane {
       ports,
       broker,
       keys,
+      logger,
+      kept: settings.messagesMax,
+      lease: () => this.#lease,
+      explain: (error) => explain(parts, error),
       onControl: context.onControl,
       onCaughtUp: () => subscriptions.heal(),
     });
@@ -236,7 +247,9 @@ class OpenStore implements OpenBackplane {
         sink.available(isAvailable);
         // In a cluster the servers that are left go on serving; what was missed of the bus is read when all are back.
         if (isAvailable === broker.isCluster) this.control.doubt();
-        if (isAvailable) void this.control.catchUp();
+        if (!isAvailable) return;
+        void this.control.catchUp();
+        this.#lease.returned();
       },
     });
     return broker;
@@ -264,12 +277,22 @@ class OpenStore implements OpenBackplane {
     this.#broker.close();
   }
 
+  /** Once it is known which sessions have been replaced elsewhere, those that live set again what they own. */
+  async #restore({ sink }: BackplaneContext): Promise<void> {
+    this.control.doubt();
+    void this.control.catchUp();
+    await this.control.caughtUp();
+    if (!this.#isClosed) sink.ownershipLost(null);
+  }
+
   async #close(done: () => void): Promise<void> {
+    this.#isClosed = true;
     this.#lease.close();
     this.#watch.close();
     this.#ends.close();
     // What was asked for before is answered first; it waits no longer than it may anyway.
     await Promise.allSettled([this.channels.end(), this.control.end()]);
+    await this.#lease.leave();
     this.abandon();
     done();
   }

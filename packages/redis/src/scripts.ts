@@ -4,7 +4,19 @@ import type { Link } from "./link.ts";
 import { refusalOf } from "./broker-failure.ts";
 import { APPEND } from "./scripts/append-script.ts";
 import { HISTORY, READ_LOG, REMOVE, TOP } from "./scripts/log-scripts.ts";
-import { BEAT, CHANGES, RENEW_EPOCH, REVOKE, REVOKED_AT, SEND, SWAP } from "./scripts/shared-scripts.ts";
+import {
+  BEAT,
+  BURY,
+  CHANGES,
+  LEAVE,
+  MESSAGES,
+  NODES,
+  RENEW_EPOCH,
+  REVOKE,
+  REVOKED_AT,
+  SEND,
+  SWAP,
+} from "./scripts/shared-scripts.ts";
 import { APPLY, EXPIRE, READ_STATE, REAP, SNAPSHOT } from "./scripts/state-scripts.ts";
 
 /** A script by the hash of its text. */
@@ -34,7 +46,11 @@ type ScriptName =
   | "send"
   | "renewEpoch"
   | "changes"
-  | "beat";
+  | "messages"
+  | "beat"
+  | "nodes"
+  | "leave"
+  | "bury";
 
 /**
  * Every script. Scripts and not functions: those of two releases stand side by side while the nodes of a cluster are
@@ -57,7 +73,11 @@ export const SCRIPTS: Readonly<Record<ScriptName, Script>> = {
   send: script(SEND),
   renewEpoch: script(RENEW_EPOCH),
   changes: script(CHANGES),
+  messages: script(MESSAGES),
   beat: script(BEAT),
+  nodes: script(NODES),
+  leave: script(LEAVE),
+  bury: script(BURY),
 };
 
 /** What a script takes. */

@@ -25,6 +25,9 @@ const LEASE_LOST: Failure = {
   message: "This node was out of touch for too long and begins anew; try again.",
 };
 
+/** Entries that one call looks at, to end those of a dead node: Redis does nothing else for some 10 ms then. */
+const REAPED_AT_ONCE = 512;
+
 /** What is asked of Redis about state channels. */
 export class StateCalls {
   readonly #parts: StoreParts;
@@ -99,9 +102,13 @@ export class StateCalls {
     if (textAt(reply, 0) !== "kind") this.#untilNext(channel, numberAt(reply, 0));
   }
 
-  /** Ends the entries of a node that is gone. */
-  async reap(channel: string, incarnation: string, rememberMs: number): Promise<void> {
-    await this.#run(SCRIPTS.reap, channel, [incarnation, rememberMs]);
+  /** Ends the entries of a node that is gone, a part of them in each call. */
+  async reap(channel: string, incarnation: string): Promise<void> {
+    let cursor = "0";
+    do {
+      const reply = await this.#run(SCRIPTS.reap, channel, [incarnation, cursor, REAPED_AT_ONCE]);
+      cursor = reply.length === 1 ? "0" : textAt(reply, 1);
+    } while (cursor !== "0");
   }
 
   async #run(script: Script, channel: string, args: readonly ScriptArgument[]): Promise<readonly unknown[]> {
@@ -118,7 +125,10 @@ export class StateCalls {
     }
     const [code, version = "0"] = text.slice(1).split(" ");
     if (code === "conflict" && change.op !== "release") {
-      const message = `Expected version ${change.expect} of the entry, it has ${version}.`;
+      const message =
+        change.expect === null
+          ? "Expected an entry that nobody has ended or taken over meanwhile."
+          : `Expected version ${change.expect} of the entry, it has ${version}.`;
       return { ok: false, code: "conflict", version: Number(version), message };
     }
     if (code === "not_owner") {
@@ -140,8 +150,16 @@ function changeArguments(change: ApplyRequest["change"]): readonly ScriptArgumen
     const { onlyBy } = change;
     return ["remove", key, "", expect ?? "", "", "", onlyBy === null ? "" : `=${onlyBy}`];
   }
-  const { data, owner, holder, ownOnly } = change;
+  const { data, owner, holder, ownOnly, restores = false } = change;
   // Whoever may set only its own and has no identity may set nothing that is there.
   const whose = ownOnly ? `=${owner?.instance ?? "?"}` : "";
-  return ["set", key, encodePayload(data), expect ?? "", encodeOwner(owner), holder ?? "", whose];
+  return [
+    restores ? "restore" : "set",
+    key,
+    encodePayload(data),
+    expect ?? "",
+    encodeOwner(owner),
+    holder ?? "",
+    whose,
+  ];
 }

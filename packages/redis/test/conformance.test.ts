@@ -10,6 +10,7 @@ const subject: ConformanceSubject = {
   world: systemPorts(),
   lasts: true,
   copies: true,
+  shared: true,
   create: async () => {
     const server = await RedisServer.start();
     return {

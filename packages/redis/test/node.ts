@@ -43,6 +43,7 @@ export class TestNode implements AsyncDisposable {
   readonly suspects: { readonly channel: string; readonly atMs: number }[] = [];
   readonly availability: boolean[] = [];
   readonly controls: ControlMessage[] = [];
+  readonly lost: (readonly string[] | null)[] = [];
   /** What it was told, in order: `control`, `deliver` and `suspect`. */
   readonly told: string[] = [];
   readonly logged: string[] = [];
@@ -68,6 +69,10 @@ export class TestNode implements AsyncDisposable {
         },
         suspect: (channel) => node.suspects.push({ channel, atMs: performance.now() }),
         available: (isAvailable) => node.availability.push(isAvailable),
+        ownershipLost: (channels) => {
+          node.told.push("lost");
+          node.lost.push(channels);
+        },
       },
       onControl: (message) => {
         node.told.push("control");

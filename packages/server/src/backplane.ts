@@ -22,7 +22,7 @@ export type {
   StoreCapabilities,
   StoreSink,
 } from "./backplane/channel-store.ts";
-export type { Control, ControlMessage } from "./backplane/control.ts";
+export type { ClusterNode, Control, ControlMessage } from "./backplane/control.ts";
 export {
   BatchOrder,
   epochChanged,
@@ -34,6 +34,7 @@ export {
   unknownPublication,
   wrongKind,
 } from "./backplane/failures.ts";
+export { loopback } from "./backplane/loopback.ts";
 export { payloadSize } from "./backplane/records.ts";
 export {
   historyBefore,
@@ -55,7 +56,14 @@ export type {
   StateRecord,
 } from "./backplane/records.ts";
 export { Ring } from "./backplane/ring.ts";
-export { isRefresh, refuseChange, type EntryChange, type HeldEntry, type SetChange } from "./backplane/state-rules.ts";
+export {
+  isRefresh,
+  refuseChange,
+  refuseRestoration,
+  type EntryChange,
+  type HeldEntry,
+  type SetChange,
+} from "./backplane/state-rules.ts";
 export type { TicketStore } from "./backplane/ticket-store.ts";
 export type { Faults } from "./core/faults.ts";
 export type { Limits } from "./core/limits.ts";

@@ -8,6 +8,15 @@ export { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
 export { SILENT_LOGGER, type LogFields, type Logger } from "./core/logger.ts";
 export { GAUGES, Metrics } from "./core/metrics.ts";
 export type { Ports, Timer } from "./core/ports.ts";
+export type { ClusterNode } from "./backplane/control.ts";
+export {
+  Cluster,
+  type NodeStats,
+  type SurveyOptions,
+  type UserConnection,
+  type UserConnections,
+} from "./face/cluster.ts";
+export type { Survey } from "./face/surveys.ts";
 export type { Published } from "./face/application-api.ts";
 export type {
   AuthorizeContext,

@@ -25,6 +25,7 @@ import { PresentForm } from "./policy/present-form.ts";
 import type { Rate } from "./policy/rate-limit.ts";
 import type { Target, Targets } from "./policy/target.ts";
 import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
+import { carryOut } from "./session/control-acts.ts";
 import { Graces } from "./session/graces.ts";
 import { Gulps } from "./session/gulps.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
@@ -32,6 +33,7 @@ import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost, Stretch } f
 import { jsonGroup } from "./session/json-codec.ts";
 import { Joiner, type Outbox } from "./session/outbox.ts";
 import { Registry } from "./session/registry.ts";
+import { Restoration } from "./session/restoration.ts";
 import { Session } from "./session/session.ts";
 
 /** What a node is made of. */
@@ -72,6 +74,7 @@ export class Node implements SessionHost, StoreSink {
   readonly #present: PresentForm;
   readonly #groups = new Map<Framing, Group>();
   readonly #graces: Graces;
+  readonly #restoration: Restoration;
   readonly #joiner = new Joiner();
   readonly #tick: Tick;
   #backplane: OpenBackplane | null = null;
@@ -109,7 +112,9 @@ export class Node implements SessionHost, StoreSink {
     this.pages = new PageCache({ ports, metrics, faults, store, bounds, present: this.#present });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
     this.gulps = new Gulps(ports);
-    this.#graces = new Graces({ ports, metrics, apply: (request) => this.apply(request) });
+    const apply = (request: ApplyRequest): void => this.apply(request);
+    this.#graces = new Graces({ ports, metrics, apply });
+    this.#restoration = new Restoration({ ports, metrics, apply, sessions: () => this.registry.all() });
   }
 
   /** The open backplane. Throws before `open`: a programmer's error, since nothing is accepted before. */
@@ -221,6 +226,7 @@ export class Node implements SessionHost, StoreSink {
   closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void {
     const { identity } = session;
     this.registry.remove(session);
+    this.#restoration.ended(session);
     this.metrics.sessions--;
     const { instance } = identity;
     // Whoever leaves for good leaves with all it owns: also with what an earlier session of its left behind.
@@ -245,6 +251,18 @@ export class Node implements SessionHost, StoreSink {
     this.hub.suspect(channel);
   }
 
+  get remembersEntries(): boolean {
+    return this.backplane.channels.capabilities.distributed;
+  }
+
+  restorable(session: OpenSession): void {
+    this.#restoration.restorable(session);
+  }
+
+  ownershipLost(channels: readonly string[] | null): void {
+    if (!this.faults.has("no-restoring")) this.#restoration.ownershipLost(channels);
+  }
+
   available(isAvailable: boolean): void {
     this.isStoreReachable = isAvailable;
     this.logger.warn(isAvailable ? "The store can be reached again." : "The store can't be reached.");
@@ -252,23 +270,7 @@ export class Node implements SessionHost, StoreSink {
 
   /** A message from this node or another. */
   onControl(message: ControlMessage): void {
-    switch (message.type) {
-      case "replace":
-        for (const session of this.registry.ofInstance(message.instance)) {
-          if (session.id !== message.session) session.end(CLOSE_CODES.replaced.code, CLOSE_CODES.replaced.text, false);
-        }
-        return;
-      case "disconnect":
-        for (const session of this.registry.ofUser(message.user)) session.end(message.code, message.reason, true);
-        return;
-      case "subscribe":
-        for (const session of this.registry.ofUser(message.user)) session.subscribeFromServer(message.channel);
-        return;
-      case "unsubscribe":
-        for (const session of this.registry.ofUser(message.user))
-          session.unsubscribeFromServer(message.channel, message.reason);
-        return;
-    }
+    carryOut(message, this.registry, this.logger);
   }
 
   /** Ends every session of a user whose access was revoked, on every node. */
@@ -286,6 +288,7 @@ export class Node implements SessionHost, StoreSink {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
     this.#graces.close();
     this.gulps.close();
+    this.#restoration.close();
     if (this.#backplane !== null) this.#flush();
   }
 

@@ -16,10 +16,13 @@ import { DEFAULT_LIMITS, type Limits } from "./core/limits.ts";
 import type { Logger } from "./core/logger.ts";
 import { GAUGES, type Metrics } from "./core/metrics.ts";
 import type { Ports } from "./core/ports.ts";
+import type { ControlMessage } from "./backplane/control.ts";
 import { ApplicationApi } from "./face/application-api.ts";
+import { Cluster, ownSurveys } from "./face/cluster.ts";
 import { Drain } from "./face/drain.ts";
 import { applicationHooks } from "./face/hooks.ts";
 import type { CarillonOptions, TicketRequest, UserSchema } from "./face/options.ts";
+import { Surveys } from "./face/surveys.ts";
 import { RawGateway } from "./gateway/raw-gateway.ts";
 import type { RawChannelRoute, RawHandlerRoute } from "./gateway/raw-options.ts";
 import { Node } from "./node.ts";
@@ -42,15 +45,24 @@ export interface TicketDesk<U extends UserSchema> {
 
 /** How {@link Carillon.close} goes about it. */
 export interface CloseOptions {
-  /** Clients are told to leave spread over this time, in milliseconds. Default 0: at once. */
+  /**
+   * Clients are told to leave spread over this time, in milliseconds. Default 0: at once. Closing takes up to 1.5 s longer,
+   * and as long as the backplane needs to write what it was asked to, 15 s at most.
+   */
   readonly drainMs?: number;
 }
+
+/** A backplane closes within this time, or is left behind. */
+const CLOSE_MS = 15_000;
 
 /** A realtime server: the application's face to one node. */
 export class Carillon<C extends Contract, U extends UserSchema> extends ApplicationApi<C> {
   readonly tickets: TicketDesk<U>;
   /** What the node counts; see {@link Metrics}. */
   readonly metrics: Metrics;
+  /** The nodes that share the backplane, and questions to all of them. */
+  readonly cluster: Cluster;
+  readonly #surveys: Surveys;
   readonly #node: Node;
   readonly #options: CarillonOptions<C, U>;
   readonly #logger: Logger;
@@ -90,6 +102,17 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     this.#gateway = new RawGateway(node);
     this.#drain = new Drain(node);
     for (const [path, route] of Object.entries(options.raw ?? {})) this.#gateway.check(path, route);
+    for (const name of Object.keys(options.surveys ?? {})) {
+      if (name.startsWith("@"))
+        throw new DefinitionError(`Survey ${name}: expected a name that does not start with @.`);
+    }
+    this.#surveys = new Surveys({
+      ports,
+      logger,
+      control: () => node.backplane.control,
+      handlers: new Map([...Object.entries(options.surveys ?? {}), ...ownSurveys(node)]),
+    });
+    this.cluster = new Cluster(node, this.#surveys, () => this.#ready);
     this.metrics = node.metrics;
     this.tickets = { issue: (request) => this.#issue(request), revoke: (userId) => this.#revoke(userId) };
     this.#ready = this.#open(faults);
@@ -129,13 +152,31 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
    * closes the backplane. What was acknowledged stays acknowledged. The HTTP server is the application's to close.
    */
   async close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
-    await this.#drain.run(drainMs);
+    const { text } = CLOSE_CODES.draining;
+    await this.#drain.run(
+      drainMs,
+      this.#attachments.flatMap((attachment) => attachment.untold(text)),
+    );
     for (const attachment of this.#attachments) attachment.detach();
     this.#node.close();
     // Sessions have ended; this is for raw peers, and for those that never said who they are.
-    for (const attachment of this.#attachments.splice(0)) attachment.end(CLOSE_CODES.draining.text);
+    for (const attachment of this.#attachments.splice(0)) attachment.end(text);
     const backplane = await this.#ready.catch(() => null);
-    if (backplane !== null) await new Promise<void>((resolve) => backplane.close(resolve));
+    if (backplane !== null) await this.#closeBackplane(backplane);
+  }
+
+  /** A store that does not answer any more must not keep the process from ending. */
+  async #closeBackplane(backplane: OpenBackplane): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#ports.after(CLOSE_MS, () => {
+        this.#logger.warn("The backplane did not close in time.");
+        resolve();
+      });
+      backplane.close(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   /**
@@ -163,7 +204,11 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
       logger: this.#logger,
       faults,
       sink: node,
-      onControl: (message: Parameters<Node["onControl"]>[0]) => node.onControl(message),
+      onControl: (message: ControlMessage) => {
+        if (message.type !== "ask" && message.type !== "answer") return node.onControl(message);
+        // Before the backplane is open there is no answer to be given, and nothing was asked.
+        if (node.isOpen) this.#surveys.take(message);
+      },
     };
     const backplane = this.#options.backplane ?? memory();
     return new Promise((resolve, reject) => {

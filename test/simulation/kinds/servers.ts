@@ -1,3 +1,4 @@
+import { LEASE_MS } from "../setting.ts";
 import { logOf, PADDINGS, type Kind } from "./kind.ts";
 
 /** What befalls servers and the broker. */
@@ -116,6 +117,18 @@ export const SERVERS: readonly Kind[] = [
     weight: 2,
     share: 0.3,
     run: (stage, _page, what, amount) => stage.standStill(what % stage.servers.length, 200 + amount * 4),
+  },
+  {
+    // Others take it for dead, and end what its sessions own; they live on all the same.
+    name: "partition a server for longer than its lease",
+    weight: 1,
+    share: 0.3,
+    run: ({ broker, servers, world }, _page, what, amount) => {
+      const server = servers[what % servers.length];
+      if (server === undefined || server.machine.isStopped) return;
+      world.count("servers taken for dead");
+      broker.linkOf(server.machine)?.partition(LEASE_MS + 1_000 + amount * 4);
+    },
   },
   {
     name: "trouble deliveries",

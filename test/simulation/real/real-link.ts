@@ -83,6 +83,7 @@ export class RealLink implements Link {
           this.#options.world.note(`${machine.name} has ${isAvailable ? "found" : "lost"} the broker`);
           if (isAlive()) sink.available(isAvailable);
         },
+        ownershipLost: (channels) => void (isAlive() && sink.ownershipLost(channels)),
       },
       onControl: (message) => void (isAlive() && context.onControl(message)),
     };

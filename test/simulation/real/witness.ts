@@ -69,6 +69,7 @@ export class Witness {
                 deliver: (channel, prev, pos, records) => this.#deliver(channel, prev, pos, records),
                 suspect: (channel) => this.#look(channel),
                 available: () => {},
+                ownershipLost: () => {},
               },
               onControl,
             },

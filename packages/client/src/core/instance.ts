@@ -99,8 +99,8 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
     return this.isOwn(this.#subscriptions.get(channel)?.entries.map.get(key)?.owner?.instance);
   }
 
-  removed(channel: string, key: string, version: number): void {
-    this.own.removed(channel, key, version);
+  shown(channel: string, key: string, version: number, isRemoved: boolean): void {
+    this.own.shown(channel, key, version, isRemoved);
   }
 
   // --- what the connection tells ---

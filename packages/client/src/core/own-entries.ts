@@ -34,7 +34,10 @@ interface Slot {
   wish: Wish;
   /** Changes with every command sent: only the answer to the newest says how things stand. */
   serial: number;
-  /** Version that the entry got; null until the wish has come true. */
+  /**
+   * Version that the entry got; null until the wish has come true. Negative: it ended by other means. Then it does not come
+   * back, unless the server, whose store may have lost it, sets it again.
+   */
   version: number | null;
   waiting: WasSet[];
   /** Failures in a row. */
@@ -68,6 +71,7 @@ export class OwnEntries {
     slot.waiting.push(settle);
     this.#slots.set(id, slot);
     // Without a connection, callers must not pile up behind a cursor that moves on.
+    if (this.#slots.size > WISHES_MAX) this.#forgetEnded();
     if (this.#slots.size > WISHES_MAX) this.#slots.delete(id);
     else if (slot.waiting.length <= WISHES_MAX) {
       this.#send(id, slot);
@@ -78,6 +82,7 @@ export class OwnEntries {
 
   /** A connection stands: what did not come true, and what may have ended meanwhile, is wished for again. */
   connected(): void {
+    this.#forgetEnded();
     for (const [id, slot] of this.#slots) {
       const { channel, key } = slot.wish;
       if (slot.version === null || key === null || this.#host.isOwned(channel, key)) this.#send(id, slot);
@@ -97,12 +102,16 @@ export class OwnEntries {
     for (const slot of slots) settleAll(slot.waiting, error);
   }
 
-  /** An entry ended by other means (TTL, the server, another user): it must not come back. */
-  removed(channel: string, key: string, version: number): void {
-    const id = idOf(channel, this.#host.isSelf(key) ? null : key);
-    const slot = this.#slots.get(id);
+  /** The server shows an entry of ours, or that it ended by other means (TTL, the server, another user). */
+  shown(channel: string, key: string, version: number, isRemoved: boolean): void {
+    const slot = this.#slots.get(idOf(channel, this.#host.isSelf(key) ? null : key));
     // An older version: that was the entry of before the absence, and ours stands after it.
-    if (slot && slot.version !== null && slot.version < version) this.#slots.delete(id);
+    if (slot && slot.version !== null && Math.abs(slot.version) < version)
+      slot.version = isRemoved ? -version : version;
+  }
+
+  #forgetEnded(): void {
+    for (const [id, { version }] of this.#slots) if (version && version < 0) this.#slots.delete(id);
   }
 
   #send(id: string, slot: Slot): void {

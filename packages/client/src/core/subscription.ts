@@ -63,8 +63,8 @@ export interface SubscriptionHost {
   isOwn(instance: string | undefined): boolean;
   /** Takes an error that no listener of the channel took. */
   fail(error: CarillonError): void;
-  /** Entries ended, by keys and versions. */
-  removed(channel: string, key: string, version: number): void;
+  /** An entry with this version is shown as ours, or as ended. */
+  shown(channel: string, key: string, version: number, isRemoved: boolean): void;
 }
 
 /** Takes the outcome of a wish to subscribe: null, or why not. */
@@ -312,8 +312,10 @@ export class Subscription {
   }
 
   #changed(changes: readonly Change[]): void {
-    for (const { removed, key, version } of changes) {
-      if (removed && version !== undefined) this.#host.removed(this.channel, key, version);
+    for (const change of changes) {
+      const { key, version, removed } = change;
+      if (version !== undefined && (removed || this.#host.isOwn(change.owner?.instance)))
+        this.#host.shown(this.channel, key, version, removed);
     }
     if (changes.length) this.events.emit("change", changes);
   }

@@ -61,13 +61,77 @@ return reply
 `;
 
 /**
- * Beats for a node and tells of those that have fallen silent. KEYS: nodes. ARGV: incarnation, ms of silence. Reply: 1 if
- * the node was not in the list, then the silent.
+ * What a node has not yet seen of the bus. KEYS: bus. ARGV: the last that it has seen, messages at most. Reply: "1" if
+ * some of what came after it is gone, for there were too many; then the messages.
+ */
+export const MESSAGES = `
+local function isAfter(one, other)
+  local a, b = string.match(one, '^(%d+)%-(%d+)$')
+  local c, d = string.match(other, '^(%d+)%-(%d+)$')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  return a > c or (a == c and b > d)
+end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local isCut = '0'
+if first and isAfter(first[1], ARGV[1]) then
+  local facts, info = {}, redis.call('XINFO', 'STREAM', KEYS[1])
+  for index = 1, #info, 2 do facts[info[index]] = info[index + 1] end
+  -- A stream that lost nothing by its bound is another one: Redis was emptied, or put back.
+  if facts['entries-added'] > facts['length'] then isCut = '1' end
+end
+return { isCut, redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2]) }
+`;
+
+/**
+ * Beats for a node and tells of those that have fallen silent. If nobody has beaten for a while, that proves nothing but
+ * that Redis could not be reached: all get the whole time again.
+ *
+ * KEYS: nodes. ARGV: incarnation, ms of silence, ms without any beat that are an outage. Reply: 1 if the node was not in
+ * the list, ms until the next falls silent, then the silent.
  */
 export const BEAT = `
+local function int(n) return string.format('%.0f', n) end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local isNew = redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
-local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[2]), 'LIMIT', 0, 16)
-return { isNew, unpack(silent) }
+local silence = tonumber(ARGV[2])
+local latest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if latest[2] and tonumber(latest[2]) < now - ARGV[3] then
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], int(now), member) end
+end
+local isNew = redis.call('ZADD', KEYS[1], int(now), ARGV[1])
+local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', int(now - silence), 'LIMIT', 0, 16)
+local next = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. int(now - silence), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+return { isNew, next[2] and int(tonumber(next[2]) + silence - now) or ARGV[2], unpack(silent) }
+`;
+
+/** The nodes that have beaten lately and did not leave. KEYS: nodes, left. ARGV: ms of silence. Reply: their names. */
+export const NODES = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local alive = {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('%.0f', now - ARGV[1]), '+inf')) do
+  if redis.call('SISMEMBER', KEYS[2], member) == 0 then alive[#alive + 1] = member end
+end
+return alive
+`;
+
+/**
+ * A node leaves: from now on nobody counts it, and what it holds has the grace from now. KEYS: nodes, left. ARGV:
+ * incarnation. Reply: 1.
+ */
+export const LEAVE = `
+local t = redis.call('TIME')
+redis.call('ZADD', KEYS[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)), ARGV[1])
+redis.call('SADD', KEYS[2], ARGV[1])
+return 1
+`;
+
+/**
+ * A node is dead: refuses what it may still write in a bucket. KEYS: dead, channels of the node. ARGV: its incarnation, ms
+ * for which to remember it. Reply: the channels of the bucket where it may have entries.
+ */
+export const BURY = `
+redis.call('HSET', KEYS[1], ARGV[1], '1')
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('SMEMBERS', KEYS[2])
 `;

@@ -3,7 +3,8 @@ import { COMMON } from "./common-script.ts";
 /**
  * What the scripts of state channels have in common. An entry is kept as
  * `version at ownerBytes holderBytes nodeBytes`, a line break, then owner (`instance`, line break, user), holder, node
- * and payload. A removed key is kept as `version` alone for as long as the journal knows of the removal.
+ * and payload. A removed key is kept as `version` alone for as long as the journal knows of the removal; as `version -` if
+ * nobody but the store ended it, for the silence of its node.
  *
  * KEYS: head, log, entries, ends, owned, count, journal, cut, dead. ARGV: epoch for a new life, head ms, salt, journal
  * size, shard channel, channel, ….
@@ -29,6 +30,12 @@ local function parse(value)
   local node = string.sub(value, start, start + nodeSize - 1)
   return { version = tonumber(version), at = at, owner = owner, instance = string.match(owner, '^(.-)\\n') or '',
     holder = holder, node = node, data = string.sub(value, start + nodeSize) }
+end
+
+-- The version of a removal, and whether it was for the silence of a node.
+local function removalOf(value)
+  local version, mark = string.match(value or '', '^(%d+)( ?%-?)$')
+  return version, mark == ' -'
 end
 
 local function store(key, entry)
@@ -74,7 +81,7 @@ local function trim()
   local last
   for _, item in ipairs(old) do
     last = string.match(item[1], '^%d+')
-    if redis.call('HGET', entriesKey, item[2][4]) == last then redis.call('HDEL', entriesKey, item[2][4]) end
+    if removalOf(redis.call('HGET', entriesKey, item[2][4]) or '') == last then redis.call('HDEL', entriesKey, item[2][4]) end
   end
   redis.call('XTRIM', logKey, 'MINID', int(tonumber(last) + 1))
 end
@@ -131,17 +138,27 @@ local function change(i)
   local op, key, data, expect, owner, holder, whose =
     ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   if op == 'release' then return release(key, holder) end
-  local held = parse(redis.call('HGET', entriesKey, key))
+  local value = redis.call('HGET', entriesKey, key)
+  local held = parse(value)
   local version = held and held.version or 0
   if expect ~= '' and tonumber(expect) ~= version then return '-conflict ' .. int(version) end
   if whose ~= '' and held and held.instance ~= string.sub(whose, 2) then return '-not_owner' end
   if op == 'remove' then
-    if held then remove(key, held) end
+    local gone, isReaped = removalOf(value or '')
+    if held then remove(key, held)
+    -- Somebody wants it gone: it is not set again by a node that comes back.
+    elseif isReaped then redis.call('HSET', entriesKey, key, gone) end
     return done(head.offset)
   end
+  local restores = op == 'restore'
   if not held and head.count >= entriesMax then return '-too_large' end
-  if ttl ~= 0 then redis.call('ZADD', endsKey, int(now + ttl), key) end
   local instance = string.match(owner, '^(.-)\\n') or ''
+  if restores then
+    local gone, isReaped = removalOf(value or '')
+    if held and (held.instance ~= instance or held.holder ~= holder) then return '-conflict ' .. int(version) end
+    if gone and not isReaped then return '-conflict 0' end
+  end
+  if ttl ~= 0 and not (restores and held) then redis.call('ZADD', endsKey, int(now + ttl), key) end
   if instance ~= '' then redis.call('SADD', ARGV[10], ARGV[6]) end
   if instance ~= '' and held and held.instance == instance and held.data == data then
     -- Nobody is told, but the entry gets the new holder and lives on for its whole TTL.
@@ -203,7 +220,7 @@ while pos < head.offset and not isFull do
     local entry = parse(value)
     local made
     if entry and int(entry.version) == version then made = entryChunk(key, entry)
-    elseif value == version then made = removalChunk(key, tonumber(version)) end
+    elseif removalOf(value or '') == version then made = removalChunk(key, tonumber(version)) end
     if made then
       size = size + (entry and #entry.data - 1 or 0)
       if count == items or (size > bytes and count > 0) then isFull = true break end
@@ -227,23 +244,24 @@ return { place(head), redis.call('HGETALL', entriesKey) }
 `;
 
 /**
- * Ends the entries of a node that died, and refuses what it writes from now on, as one act. ARGV further: its
- * incarnation, ms for which to remember it. Reply: the number of entries that ended.
+ * Ends entries of a node that died, a part of the channel at a time, so that Redis is not busy with one channel for long.
+ * What comes back to be ended again was ended, and is passed over. ARGV further: its incarnation, where to go on, about
+ * how many to look at. Reply: {"kind"}, or the number of entries that ended and where to go on, "0" at the end.
  */
 export const REAP: string = `${STATE_COMMON}
 local node = ARGV[7]
 expire()
 local ended = 0
-local all = redis.call('HGETALL', entriesKey)
-for index = 1, #all, 2 do
-  local entry = parse(all[index + 1])
+local page = redis.call('HSCAN', entriesKey, ARGV[8], 'COUNT', ARGV[9])
+for index = 1, #page[2], 2 do
+  local key = page[2][index]
+  local entry = parse(redis.call('HGET', entriesKey, key))
   if entry and entry.node == node and entry.instance ~= '' then
-    remove(all[index], entry)
+    remove(key, entry)
+    redis.call('HSET', entriesKey, key, int(head.offset) .. ' -')
     ended = ended + 1
   end
 end
 finish()
-redis.call('HSET', KEYS[9], node, int(now))
-redis.call('PEXPIRE', KEYS[9], ARGV[8])
-return { ended }
+return { ended, page[1] }
 `;

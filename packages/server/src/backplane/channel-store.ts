@@ -91,6 +91,12 @@ export interface ApplyRequest {
         readonly holder: string | null;
         /** Refuse with `not_owner` when the entry belongs to another instance. */
         readonly ownOnly: boolean;
+        /**
+         * Set again by the node, after {@link StoreSink.ownershipLost}: done only if the key has no entry, or has one that
+         * `holder` still holds, and refused with `conflict` if anybody but the store itself has ended it since. Its TTL goes on if
+         * it is there.
+         */
+        readonly restores?: boolean;
       }
     | {
         readonly op: "remove";
@@ -100,7 +106,13 @@ export interface ApplyRequest {
         readonly onlyBy: string | null;
       }
     /** Ends every entry that `instance` owns and `holder` still holds: its session ended and did not come back. */
-    | { readonly op: "release"; readonly instance: string; readonly holder: string };
+    | {
+        readonly op: "release";
+        readonly instance: string;
+        readonly holder: string;
+        /** The session's node fell silent: should it come back, the session may set again what ends by this. */
+        readonly isReaping?: boolean;
+      };
   readonly done: (result: ApplyResult) => void;
 }
 
@@ -162,6 +174,13 @@ export interface StoreSink {
   suspect(channel: string): void;
   /** The store lost touch, or found it again. */
   available(isAvailable: boolean): void;
+  /**
+   * What this node's living sessions own in state channels may have ended, or not be theirs any more: the node was silent
+   * for so long that others took it for dead, or the store went back to an older state. Null: in any channel. The node
+   * sets it again with `restores`. Told after the control messages that were missed, so that a session whose instance
+   * is elsewhere by now has ended. A store that one node has to itself never tells it.
+   */
+  ownershipLost(channels: readonly string[] | null): void;
 }
 
 /** What a store can do beyond the minimum; a contract that needs what is absent is refused at start. */

@@ -1,4 +1,5 @@
 import type { Backplane, BackplaneContext, OpenBackplane } from "./backplane.ts";
+import { loopback } from "./loopback.ts";
 import { MemoryChannels } from "./memory-channels.ts";
 import { MemoryTickets } from "./memory-tickets.ts";
 
@@ -17,7 +18,7 @@ export function openMemory(context: BackplaneContext): OpenBackplane {
   return {
     channels,
     tickets,
-    control: { send: context.onControl, close: () => {} },
+    control: loopback(context),
     close: (done) => {
       channels.close();
       tickets.close();

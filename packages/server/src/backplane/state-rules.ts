@@ -50,6 +50,22 @@ export function refuseChange(
 }
 
 /**
+ * Why an entry is not set again for an owner whose node was silent; null if it is. `isEnded`: the key has no entry, and
+ * the store knows that somebody ended it who was not the store itself.
+ */
+export function refuseRestoration(
+  { restores, owner, holder }: SetChange,
+  held: (Pick<HeldEntry, "owner" | "version"> & { readonly holder: string | null }) | null,
+  isEnded: boolean,
+): Failure | null {
+  if (restores !== true) return null;
+  const isOwn = held === null ? !isEnded : held.owner?.instance === owner?.instance && held.holder === holder;
+  if (isOwn) return null;
+  const message = "Expected an entry that nobody has ended or taken over meanwhile.";
+  return { ok: false, code: "conflict", version: held?.version ?? 0, message };
+}
+
+/**
  * True when an owner sets what its entry has already: nobody is told, but the entry gets the new holder and lives on
  * for its whole TTL. That is how a mark of presence or typing is kept alive without a change for every reader.
  */

@@ -4,7 +4,7 @@ import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channe
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
 import { type EntryRecord, payloadSize, type RemovalRecord, type StateRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
-import { isRefresh, refuseChange, type SetChange } from "./state-rules.ts";
+import { isRefresh, refuseChange, refuseRestoration, type SetChange } from "./state-rules.ts";
 
 type Change = ApplyRequest["change"];
 
@@ -47,6 +47,8 @@ export class State {
   readonly #journal = new Ring<JournalEntry>();
   /** Versions of the removals in the journal whose keys have not come back. */
   readonly #tombstones = new Map<string, number>();
+  /** Those of them that were ended for the silence of a node, and not by anybody. */
+  readonly #reaped = new Set<string>();
   readonly #ports: Ports;
   readonly #faults: Faults;
   readonly #journalMax: number;
@@ -83,16 +85,20 @@ export class State {
       const gone = [...this.#entries.values()].filter(
         (held) => held.record.owner?.instance === change.instance && held.holder === change.holder,
       );
-      return this.#done(
-        prev,
-        gone.map((held) => this.#end(held.record.key)),
-      );
+      const removals = gone.map((held) => this.#end(held.record.key));
+      if (change.isReaping === true) for (const { key } of removals) this.#reaped.add(key);
+      return this.#done(prev, removals);
     }
     const held = this.#entries.get(change.key);
     const refusal = refuseChange(change, held?.record ?? null, this.#entries.size, this.#entriesMax);
     if (refusal !== null) return refusal;
-    if (change.op === "remove") return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
-    if (ttlMs !== 0) {
+    if (change.op === "remove") {
+      this.#reaped.delete(change.key);
+      return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
+    }
+    const refused = change.restores === true ? this.#refuseRestoration(change, held) : null;
+    if (refused !== null) return refused;
+    if (ttlMs !== 0 && !(change.restores === true && held !== undefined)) {
       // Deleting first moves the key to the end, which keeps the map in order of time.
       this.#ends.delete(change.key);
       this.#ends.set(change.key, this.#ports.monotonicMs() + ttlMs);
@@ -141,6 +147,11 @@ export class State {
     return { pos: this.top, records: Array.from(this.#entries.values(), (held) => held.record) };
   }
 
+  #refuseRestoration(change: SetChange, held: Held | undefined): Failure | null {
+    const isEnded = this.#tombstones.has(change.key) && !this.#reaped.has(change.key);
+    return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, isEnded);
+  }
+
   #set(change: SetChange): EntryRecord {
     const at = this.#ports.wallMs();
     const before = this.#advance(change.key, at);
@@ -149,6 +160,7 @@ export class State {
     // Deleting first moves the key to the end, which keeps the map in order of version.
     this.#entries.delete(change.key);
     this.#tombstones.delete(change.key);
+    this.#reaped.delete(change.key);
     this.#entries.set(change.key, { record, holder: change.holder });
     this.#remember({ record, before });
     return record;
@@ -174,8 +186,10 @@ export class State {
     this.#journal.push(entry);
     if (this.#journal.length <= this.#journalMax) return;
     const oldest = this.#journal.shift()?.record;
-    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version)
+    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version) {
       this.#tombstones.delete(oldest.key);
+      this.#reaped.delete(oldest.key);
+    }
   }
 
   #done(prev: string, records: readonly StateRecord[], version: number = this.#top.offset): StateChange {

@@ -43,6 +43,10 @@ export interface Limits {
   readonly stateEntries: number;
   /** Changes that a state channel remembers for those who come back; beyond, they get a fresh snapshot. */
   readonly stateJournal: number;
+  /** Entries of its own that a session may have set again for it when they were lost; with more it must reconnect then. */
+  readonly ownEntriesPerSession: number;
+  /** The same in characters of their values. 16 KiB: who somebody is, where a cursor stands. */
+  readonly ownEntryChars: number;
   /** Tags or meta fields of a publication, together in characters. */
   readonly annotationsChars: number;
   /** Grants that a session remembers, so that authorize is not asked for each command. */
@@ -89,6 +93,8 @@ export const DEFAULT_LIMITS: Limits = {
   pageBytes: 65_536,
   stateEntries: 10_000,
   stateJournal: 4_096,
+  ownEntriesPerSession: 256,
+  ownEntryChars: 16_384,
   annotationsChars: 1_024,
   grantsPerSession: 512,
   idempotencyWindowMs: 120_000,

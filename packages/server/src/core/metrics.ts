@@ -43,6 +43,8 @@ export class Metrics {
   upgradesFailed = 0;
   /** Counter: connections closed because their reader made no progress. */
   slowClosed = 0;
+  /** Counter: entries that were set again for living sessions after the store had lost them. */
+  restored = 0;
   /** Counter: writes to sockets. */
   writes = 0;
   /** Counter: bytes written to sockets. */

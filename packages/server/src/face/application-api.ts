@@ -177,7 +177,8 @@ export abstract class ApplicationApi<C extends Contract> {
 
   /**
    * Ends a user's subscriptions to a channel and to its members, on every node; the rule is asked again when they come
-   * back. Send it as well after a permission was given: sessions remember a refusal, too.
+   * back. To be sent when a permission is taken away; one that is given is found out within a second, since a refusal is
+   * remembered no longer.
    */
   unsubscribe<const N extends string>(
     user: string,

@@ -5,6 +5,7 @@ import type {
   HandlerInput,
   HandlerOutput,
   InputOf,
+  Json,
   OutputOf,
   Params,
   PatternKey,
@@ -93,6 +94,11 @@ export interface CarillonOptions<C extends Contract, U extends UserSchema> exten
   readonly authorize?: AuthorizeRules<C, OutputOf<U>>;
   /** Handlers for the contract's calls; each needs one. */
   readonly calls?: CallHandlers<C, OutputOf<U>>;
+  /**
+   * What this node answers when another asks the whole cluster: `carillon.cluster.ask(name, input)`. JSON goes in and comes
+   * out; an error becomes one of the node's, and is logged.
+   */
+  readonly surveys?: Readonly<Record<string, (input: Json) => Json | Promise<Json>>>;
   /** Runs after each connect. */
   readonly connected?: (
     context: ConnectedContext<OutputOf<U>>,

@@ -32,12 +32,12 @@ export function onChannel(context: CommandContext, command: ChannelCommand, answ
     return answer.fail("wrong_kind", `Expected a ${kind} channel, "${channel}" is a ${target.options.kind} channel.`);
   }
   context.lane(channel).run((release) => {
-    context.grant(target, (grant) => {
+    const isEnough = (grant: ResolvedGrant): boolean => command.isGranted(grant, target);
+    context.grant(target, isEnough, (grant) => {
       // The session may have ended while the application was asked; nobody waits for the answer then.
       if (!context.isOpen) return release();
       if (grant instanceof CarillonError) answer.failWith(grant);
-      else if (!command.isGranted(grant, target))
-        answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
+      else if (!isEnough(grant)) answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
       else return work(target, grant, release);
       release();
     });

@@ -1,11 +1,13 @@
 import type { CarillonError, ErrorCode, Push } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
+import type { Payload } from "../backplane/records.ts";
 import type { SmallMap } from "../core/small-map.ts";
 import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { Connection } from "./connection.ts";
 import type { Sender } from "./gulps.ts";
+import type { ChangeEnded } from "./held-entries.ts";
 import type { Identity, SessionHost } from "./host.ts";
 import type { Lane } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
@@ -13,6 +15,11 @@ import type { Subscription } from "./subscription.ts";
 
 /** Fields of a message as they came: nothing about them is known yet. */
 export type Fields = Readonly<Record<string, unknown>>;
+
+/** True for an object. */
+export function isFields(head: unknown): head is Fields {
+  return typeof head === "object" && head !== null && !Array.isArray(head);
+}
 
 /** Ends a command: exactly one of its methods is called, once; later calls do nothing. */
 export interface Answerer {
@@ -45,12 +52,21 @@ export interface CommandContext {
   lane(channel: string): Lane;
   /** The same if there is one: a channel without a lane has nothing that waits or is held back. */
   laneOf(channel: string): Lane | null;
-  /** The user's grant for a target; asked once and remembered. */
-  grant(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void;
+  /** The user's grant for a target; asked once and remembered, and again if what is remembered is not enough. */
+  grant(
+    target: Target,
+    isEnough: (grant: ResolvedGrant) => boolean,
+    done: (grant: ResolvedGrant | CarillonError) => void,
+  ): void;
   /** Makes a subscription that is attached to the hub already; `start` it after the reply. */
   createSubscription(target: Target): Subscription;
-  /** Remembers that the instance may own entries in the target, so that they end with it. */
-  holdEntries(target: Target): void;
+  /**
+   * The instance is about to own an entry, which is remembered so that it ends with the session, and is set again should
+   * the store lose it. What is returned has to be told the result.
+   */
+  setting(target: Target, key: string, data: Payload): ChangeEnded;
+  /** An entry that the session may hold is about to be removed; null: it holds none. */
+  removing(target: Target, key: string): ChangeEnded | null;
   /** Names the stored credentials of the session. */
   readonly receipt: AdmissionReceipt;
   /** A new ticket was taken: its user's claims and its lifetime are in force from now on. */

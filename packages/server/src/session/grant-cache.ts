@@ -1,13 +1,20 @@
 import type { CarillonError } from "@carillon/protocol";
+import type { Ports } from "../core/ports.ts";
 import { SmallMap } from "../core/small-map.ts";
 import { NO_GRANT, sharedGrant, type ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { Hooks, Identity } from "./host.ts";
 
+/** For so long a grant that was not enough is not asked for again: a rule must not be called for each refused command. */
+const REFUSED_MS = 1_000;
+
 /**
  * The grants of one session, asked once per channel: a publish must not cost a call of the application. Over the bound,
  * those that were not used for longest are forgotten, and asked again. A presence channel has the grant of its parent,
  * seen from its own side.
+ *
+ * A grant that is not enough for what is asked is asked for again, at most once a second for each channel: a permission that was given
+ * is in force then, without anybody being told.
  *
  * There are two generations, each of half the bound: to find the oldest of one map would take time in its size, for
  * each command of a session that goes round more channels than the bound.
@@ -18,27 +25,41 @@ export class GrantCache {
   #grantsBefore: SmallMap<ResolvedGrant> | null = null;
   readonly #identity: Identity;
   readonly #hooks: Hooks;
+  readonly #ports: Pick<Ports, "monotonicMs">;
   readonly #halfMax: number;
+  /** Until when the grants of channels that were not enough are in force. Null: there are none. */
+  #refusedUntil: SmallMap<number> | null = null;
   /** Counts what was forgotten: answers that were asked for before may be out of date. */
   #forgotten = 0;
 
-  constructor(identity: Identity, hooks: Hooks, max: number) {
+  constructor(identity: Identity, hooks: Hooks, ports: Pick<Ports, "monotonicMs">, max: number) {
+    this.#ports = ports;
     this.#identity = identity;
     this.#hooks = hooks;
     this.#halfMax = Math.ceil(max / 2);
   }
 
-  /** The grant for a target. */
-  get(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void {
-    const known = this.#known(target.grantedBy);
-    if (known !== undefined) return done(seenFrom(target, known));
+  /** The grant for a target. `isEnough`: of one that is remembered; otherwise the application is asked, now and then. */
+  get(
+    target: Target,
+    isEnough: (grant: ResolvedGrant) => boolean,
+    done: (grant: ResolvedGrant | CarillonError) => void,
+  ): void {
+    const { grantedBy: channel } = target;
+    const known = this.#known(channel);
+    if (known !== undefined) {
+      const seen = seenFrom(target, known);
+      if (isEnough(seen) || this.#isRefused(channel)) return done(seen);
+    }
     const asked = this.#forgotten;
     this.#hooks.authorize(this.#identity, target, (grant) => {
       // A permission was taken away while the application was asked, and its answer may be of before (P7).
-      if (asked !== this.#forgotten) return this.get(target, done);
+      if (asked !== this.#forgotten) return this.get(target, isEnough, done);
       if (!("subscribe" in grant)) return done(grant);
-      this.#remember(target.grantedBy, grant);
-      done(seenFrom(target, grant));
+      this.#remember(channel, grant);
+      const seen = seenFrom(target, grant);
+      if (!isEnough(seen)) this.#refuse(channel);
+      done(seen);
     });
   }
 
@@ -46,7 +67,18 @@ export class GrantCache {
   forget(channel: string): void {
     this.#grants.delete(channel);
     this.#grantsBefore?.delete(channel);
+    this.#refusedUntil?.delete(channel);
     this.#forgotten++;
+  }
+
+  #isRefused(channel: string): boolean {
+    return (this.#refusedUntil?.get(channel) ?? 0) > this.#ports.monotonicMs();
+  }
+
+  #refuse(channel: string): void {
+    // Those who are refused in so many channels are asked about again: no more often than in channels they never asked for.
+    if (this.#refusedUntil === null || this.#refusedUntil.size >= this.#halfMax) this.#refusedUntil = new SmallMap();
+    this.#refusedUntil.set(channel, this.#ports.monotonicMs() + REFUSED_MS);
   }
 
   #known(channel: string): ResolvedGrant | undefined {

@@ -6,6 +6,7 @@ import type { Limits } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Ports } from "../core/ports.ts";
+import type { SmallMap } from "../core/small-map.ts";
 import type { Group } from "../hub/group.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { PageCache } from "../hub/page-cache.ts";
@@ -13,7 +14,7 @@ import type { Admission } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Rate } from "../policy/rate-limit.ts";
 import type { Target } from "../policy/target.ts";
-import type { Framing } from "./connection.ts";
+import type { Connection, Framing } from "./connection.ts";
 import type { Gulps } from "./gulps.ts";
 import type { HeartbeatWheel } from "./heartbeat-wheel.ts";
 import type { Outbox, OutboxOwner } from "./outbox.ts";
@@ -43,8 +44,21 @@ export interface Stretch {
 export interface OpenSession {
   readonly id: string;
   readonly identity: Identity;
+  readonly connection: Pick<Connection, "remoteAddress">;
+  /** By channel name. */
+  readonly subscriptions: Pick<SmallMap<CatchingUp & { readonly channel: string }>, "values">;
   /** Ends it with a code; `isForGood`: its entries end at once and its credential is void. */
   end(code: number, reason: string, isForGood: boolean): void;
+  /** Takes no further command: the node leaves, and what was taken is still answered. */
+  stopReading(): void;
+  /** Ends it with a code after which it comes back, and drops what is queued for it (P7). */
+  drop(code: number, reason: string): void;
+  /** Entries of its in these channels, or everywhere, may have ended: true if it has some to set again. */
+  ownershipLost(channels: ReadonlySet<string> | null): boolean;
+  /** True while it has entries to set again. */
+  readonly hasLostEntries: boolean;
+  /** The changes that set them again; each is to be applied. */
+  restorations(): readonly ApplyRequest[];
   subscribeFromServer(channel: string): void;
   unsubscribeFromServer(channel: string, reason: string): void;
   send(message: ServerMessage): void;
@@ -86,6 +100,10 @@ export interface SessionHost extends OutboxOwner {
   history(target: Target, before: string | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void;
   /** Where the newest publications of a log begin and end, that many of them. */
   rewind(target: Target, count: number, done: (answer: Answer<Stretch>) => void): void;
+  /** True: the store may lose entries while their sessions live. */
+  readonly remembersEntries: boolean;
+  /** The session has entries that can be set again now. */
+  restorable(session: OpenSession): void;
   /** Calls `step` at the end of this tick, or of the next if this one is ending. */
   catchUp(subscription: CatchingUp): void;
   /** Writes what an outbox has collected, before the end of the tick: its connection is about to close. */

@@ -1,5 +1,6 @@
 import { presenceParent, type CarillonError, type Push } from "@carillon/protocol";
-import { SmallMap } from "../core/small-map.ts";
+import type { Payload } from "../backplane/records.ts";
+import type { SmallMap } from "../core/small-map.ts";
 import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
@@ -7,6 +8,7 @@ import type { CommandContext } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { GrantCache } from "./grant-cache.ts";
 import { Sender } from "./gulps.ts";
+import { HeldEntries, type ChangeEnded } from "./held-entries.ts";
 import type { Identity, SessionHost } from "./host.ts";
 import { Lane, type Beats } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
@@ -24,6 +26,8 @@ export interface ContextOwner {
   createSubscription(target: Target): Subscription;
   refreshed(refreshed: Refreshed): void;
   push(message: Push): void;
+  /** Lost entries can be set again. */
+  restorable(): void;
 }
 
 /** Lanes kept before idle ones are forgotten. */
@@ -41,9 +45,9 @@ export class SessionContext implements CommandContext {
   /** The lane that was used last; most sessions never have two at a time. */
   #lane: Lane | null = null;
   #otherLanes: Map<string, Lane> | null = null;
-  /** Channels where the instance may own entries. */
-  #held: SmallMap<Target> | null = null;
   #sender: Sender | null = null;
+  /** What the session holds for its instance; null until it sets something. */
+  heldEntries: HeldEntries | null = null;
 
   constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
     this.#owner = owner;
@@ -82,7 +86,7 @@ export class SessionContext implements CommandContext {
 
   /** Channels where the instance may own entries. */
   get held(): readonly Target[] {
-    return this.#held === null ? [] : this.#held.values();
+    return this.heldEntries?.targets ?? [];
   }
 
   laneOf(channel: string): Lane | null {
@@ -98,10 +102,14 @@ export class SessionContext implements CommandContext {
     return lane;
   }
 
-  grant(target: Target, done: (grant: ResolvedGrant | CarillonError) => void): void {
-    const { hooks, limits } = this.host;
-    this.#grants ??= new GrantCache(this.identity, hooks, limits.grantsPerSession);
-    this.#grants.get(target, done);
+  grant(
+    target: Target,
+    isEnough: (grant: ResolvedGrant) => boolean,
+    done: (grant: ResolvedGrant | CarillonError) => void,
+  ): void {
+    const { hooks, limits, ports } = this.host;
+    this.#grants ??= new GrantCache(this.identity, hooks, ports, limits.grantsPerSession);
+    this.#grants.get(target, isEnough, done);
   }
 
   /** The permission in a channel has changed: the application is asked again. */
@@ -113,9 +121,13 @@ export class SessionContext implements CommandContext {
     return this.#owner.createSubscription(target);
   }
 
-  holdEntries(target: Target): void {
-    this.#held ??= new SmallMap();
-    this.#held.set(target.name, target);
+  setting(target: Target, key: string, data: Payload): ChangeEnded {
+    this.heldEntries ??= this.#holdEntries();
+    return this.heldEntries.setting(target, key, data);
+  }
+
+  removing(target: Target, key: string): ChangeEnded | null {
+    return this.heldEntries?.removing(target, key) ?? null;
   }
 
   /** Takes what a refresh brought. Grants are asked for again, since they may depend on claims that have changed. */
@@ -129,6 +141,19 @@ export class SessionContext implements CommandContext {
 
   push(message: Push): void {
     this.#owner.push(message);
+  }
+
+  #holdEntries(): HeldEntries {
+    const { limits, ports, remembersEntries: remembers } = this.host;
+    const { publisher } = this.identity;
+    return new HeldEntries({
+      id: this.id,
+      publisher,
+      limits,
+      ports,
+      remembers,
+      restorable: () => this.#owner.restorable(),
+    });
   }
 
   #keepLane(lane: Lane): void {

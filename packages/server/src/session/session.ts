@@ -7,13 +7,13 @@ import {
   type Push,
   type ServerMessage,
 } from "@carillon/protocol";
-import type { Failure } from "../backplane/channel-store.ts";
+import type { ApplyRequest, Failure } from "../backplane/channel-store.ts";
 import type { Timer } from "../core/ports.ts";
 import { SmallMap } from "../core/small-map.ts";
 import type { Admitted, Refreshed } from "../policy/admission.ts";
 import type { Target } from "../policy/target.ts";
 import { Answer, type AnswerSink } from "./answer.ts";
-import type { Fields } from "./command.ts";
+import { isFields, type Fields } from "./command.ts";
 import { COMMANDS } from "./commands/commands.ts";
 import { connectResult, readConnect } from "./connect.ts";
 import type { Connection, ConnectionEvents } from "./connection.ts";
@@ -48,6 +48,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #renewedAt = 0;
   #lifetime: Timer | null = null;
   #commandsInFlight = 0;
+  #isLeaving = false;
   readonly #inbox: Inbox;
   /** Null until a command fails. */
   #errors: ErrorBudget | null = null;
@@ -84,6 +85,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   /** True while another message may be taken; see {@link Inbox}. */
   get isReady(): boolean {
+    if (this.#isLeaving) return false;
     if (this.#state === "opened") return true;
     return this.#state === "open" && this.#commandsInFlight < this.host.limits.commandsInFlight && !this.outbox.isFull;
   }
@@ -171,6 +173,22 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.#unsubscribe(subscription.target.name, failure.code, failure.message, false);
   }
 
+  ownershipLost(channels: ReadonlySet<string> | null): boolean {
+    const held = this.#context?.heldEntries ?? null;
+    if (held === null || this.#state !== "open") return false;
+    const { ok, isAny } = held.lost(channels);
+    if (!ok) this.#close("entries_lost");
+    return ok && isAny;
+  }
+
+  get hasLostEntries(): boolean {
+    return this.#state === "open" && this.#context?.heldEntries?.hasLost === true;
+  }
+
+  restorations(): readonly ApplyRequest[] {
+    return this.#state === "open" ? (this.#context?.heldEntries?.restorations() ?? []) : [];
+  }
+
   subscribeFromServer(channel: string): void {
     if (this.#context !== null) subscribeFromServer(this.#context, channel);
   }
@@ -196,6 +214,16 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     else this.host.flushOutbox(this.outbox);
     this.#finish(isForGood);
     this.connection.close(code, reason);
+  }
+
+  stopReading(): void {
+    this.#isLeaving = true;
+    this.#inbox.pump();
+  }
+
+  drop(code: number, reason: string): void {
+    this.outbox.clear();
+    this.end(code, reason, false);
   }
 
   /** A message that can't be answered by its id is answered by 0; the connection goes on. */
@@ -270,6 +298,10 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (context.isOpen) host.greet(this, receipt.previousKey !== null);
   }
 
+  restorable(): void {
+    if (this.isOpen) this.host.restorable(this);
+  }
+
   refreshed({ lifetimeMs }: Refreshed): void {
     if (this.isOpen) this.#setLifetime(lifetimeMs);
   }
@@ -323,8 +355,4 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     admission.ended(this.#context.receipt, isForGood);
     this.host.closed(this, this.#context.held, isForGood);
   }
-}
-
-function isFields(head: unknown): head is Fields {
-  return typeof head === "object" && head !== null && !Array.isArray(head);
 }

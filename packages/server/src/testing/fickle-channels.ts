@@ -249,4 +249,4 @@ const OUT_OF_ORDER: AppendResult = {
   code: "out_of_order",
   message: "An earlier publish to the channel failed; send that one again first.",
 };
-const quiet: StoreSink = { deliver: () => {}, suspect: () => {}, available: () => {} };
+const quiet: StoreSink = { deliver: () => {}, suspect: () => {}, available: () => {}, ownershipLost: () => {} };

@@ -42,6 +42,8 @@ export interface UpgradeRoute extends UpgradeDemands {
 
 /** What {@link attachUpgrades} has set up. */
 export interface Attachment {
+  /** What closes each connection that has no way of being told to go elsewhere. */
+  untold(reason: string): (() => void)[];
   /** Takes no further upgrades. Connections that stand are not touched. */
   detach(): void;
   /** Closes the connections that still stand, whatever was said on them so far. */
@@ -111,6 +113,14 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
   server.on("upgrade", listener);
   return {
     detach: () => void server.off("upgrade", listener),
+    untold: (reason) =>
+      [...standing]
+        .filter(([, { leavingCode }]) => leavingCode === undefined)
+        .map(
+          ([connection]) =>
+            () =>
+              connection.close(GOING_AWAY, reason),
+        ),
     end: (reason) => {
       for (const [connection, { leavingCode = GOING_AWAY }] of standing) connection.close(leavingCode, reason);
     },

@@ -30,8 +30,17 @@ function cacheOf(): { readonly look: (room: number) => void; readonly cache: Gra
       done(resolveGrant(true));
     },
   };
-  const cache = new GrantCache(ANN, hooks as Hooks, GRANTS_MAX);
-  return { cache, asked, look: (room) => cache.get(target(room), () => {}) };
+  const cache = new GrantCache(ANN, hooks as Hooks, { monotonicMs: () => 0 }, GRANTS_MAX);
+  return {
+    cache,
+    asked,
+    look: (room) =>
+      cache.get(
+        target(room),
+        () => true,
+        () => {},
+      ),
+  };
 }
 
 describe("The grants of a session", () => {
@@ -60,5 +69,56 @@ describe("The grants of a session", () => {
     asked.length = 0;
     for (let room = 0; room < GRANTS_MAX / 2 + 1; room++) look(room);
     expect(asked).toEqual(["chat:0", `chat:${GRANTS_MAX / 2}`]);
+  });
+
+  it("are asked for again when they are not enough, once a second at most, and so a permission that is given holds", () => {
+    let nowMs = 0;
+    let isAllowed = false;
+    let asked = 0;
+    const hooks: Pick<Hooks, "authorize"> = {
+      authorize: (_identity, _target, done) => {
+        asked++;
+        done(resolveGrant({ subscribe: true, publish: isAllowed }));
+      },
+    };
+    const cache = new GrantCache(ANN, hooks as Hooks, { monotonicMs: () => nowMs }, GRANTS_MAX);
+    const mayPublish = (): boolean => {
+      let may = false;
+      cache.get(
+        target(1),
+        ({ publish }) => publish,
+        (grant) => (may = "publish" in grant && grant.publish),
+      );
+      return may;
+    };
+    for (let count = 0; count < 100; count++) expect(mayPublish()).toBe(false);
+    expect(asked).toBe(1);
+    isAllowed = true;
+    nowMs += 999;
+    expect(mayPublish()).toBe(false);
+    nowMs += 1;
+    expect(mayPublish()).toBe(true);
+    expect(asked).toBe(2);
+    for (let count = 0; count < 100; count++) mayPublish();
+    expect(asked).toBe(2);
+  });
+
+  it("are asked for about as often by whoever is refused everywhere as by whoever asks for ever other channels", () => {
+    let asked = 0;
+    const hooks: Pick<Hooks, "authorize"> = {
+      authorize: (_identity, _target, done) => {
+        asked++;
+        done(resolveGrant(false));
+      },
+    };
+    const cache = new GrantCache(ANN, hooks as Hooks, { monotonicMs: () => 0 }, GRANTS_MAX);
+    for (let round = 0; round < 10; round++)
+      for (let room = 0; room < 3; room++)
+        cache.get(
+          target(room),
+          ({ publish }) => publish,
+          () => {},
+        );
+    expect(asked).toBe(3);
   });
 });

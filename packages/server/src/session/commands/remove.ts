@@ -31,13 +31,17 @@ export const remove: Command<RemoveInput> = {
       answer,
       (target, grant, release) => {
         const { options } = target;
+        const ended = context.removing(target, key ?? ownKey);
         const onlyBy = options.owned && grant.set !== "any" ? ownKey : null;
         host.apply({
           channel,
           options,
           change: { op: "remove", key: key ?? ownKey, expect, onlyBy },
-          done: (result) =>
-            result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result),
+          done: (result) => {
+            ended?.(result);
+            if (result.ok) answer.ok({ pos: result.pos, version: result.version });
+            else answer.failure(result);
+          },
         });
         release();
       },

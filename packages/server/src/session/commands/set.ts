@@ -41,15 +41,18 @@ export const set: Command<SetInput> = {
           if (data instanceof CarillonError) answer.failWith(data);
           else {
             const { options } = target;
-            if (options.owned) context.holdEntries(target);
+            const ended = options.owned ? context.setting(target, key ?? ownKey, data) : null;
             const owner = options.owned ? identity.publisher : null;
             const ownOnly = options.owned && grant.set !== "any";
             host.apply({
               channel,
               options,
               change: { op: "set", key: key ?? ownKey, data, expect, owner, holder: context.id, ownOnly },
-              done: (result) =>
-                result.ok ? answer.ok({ pos: result.pos, version: result.version }) : answer.failure(result),
+              done: (result) => {
+                ended?.(result);
+                if (result.ok) answer.ok({ pos: result.pos, version: result.version });
+                else answer.failure(result);
+              },
             });
           }
           release();

@@ -1,5 +1,5 @@
 import type { Position } from "@carillon/protocol";
-import type { OpenBackplane } from "../../backplane/backplane.ts";
+import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.ts";
 import type {
   Answer,
   AppendRequest,
@@ -12,6 +12,7 @@ import type {
   Page,
   PageBounds,
   Snapshot,
+  StoreSink,
 } from "../../backplane/channel-store.ts";
 import type { ControlMessage } from "../../backplane/control.ts";
 import type { ChannelRecord, Payload } from "../../backplane/records.ts";
@@ -34,6 +35,15 @@ export interface Delivered {
 export type Publish = Partial<Omit<AppendRequest, "done">> & { readonly data?: Payload };
 /** A change of state, without what a test does not care about. */
 export type Change = Partial<Extract<ApplyRequest["change"], { op: "set" }>> & { readonly key: string };
+
+/** Another node that has the store open. */
+export interface AnotherNode {
+  readonly backplane: OpenBackplane;
+  readonly controls: readonly ControlMessage[];
+  close(): Promise<void>;
+}
+
+const QUIET: StoreSink = { deliver: () => {}, suspect: () => {}, available: () => {}, ownershipLost: () => {} };
 
 /** How long a test waits for something that has to happen. */
 const PATIENCE_MS = 5_000;
@@ -58,6 +68,7 @@ export class ConformanceWorld {
   readonly #virtual: VirtualWorld | null;
   readonly #ports: Ports;
   #opened: OpenBackplane | null = null;
+  readonly #others = new Set<() => Promise<void>>();
   #ids = 0;
 
   constructor(subject: ConformanceSubject, store: ConformanceStore) {
@@ -70,18 +81,26 @@ export class ConformanceWorld {
   /** Opens the store, or opens it again, with limits beside the defaults. */
   async open(limits: Partial<Limits> = {}): Promise<OpenBackplane> {
     this.#opened = await this.#store.open({
-      ports: this.#ports,
-      limits: { ...DEFAULT_LIMITS, ...limits },
-      logger: SILENT_LOGGER,
-      faults: NO_FAULTS,
+      ...this.#context(limits),
       sink: {
+        ...QUIET,
         deliver: (channel, prev, pos, records) => this.deliveries.push({ channel, prev, pos, records }),
-        suspect: () => {},
-        available: () => {},
       },
       onControl: (message) => this.controls.push(message),
     });
     return this.#opened;
+  }
+
+  /** Opens the store for another node, which is closed with the test if not before. */
+  async openAnother(): Promise<AnotherNode> {
+    const controls: ControlMessage[] = [];
+    const onControl = (message: ControlMessage): void => void controls.push(message);
+    const backplane = await this.#store.open({ ...this.#context({}), sink: QUIET, onControl });
+    const closed = async (): Promise<void> => {
+      if (this.#others.delete(closed)) await new Promise<void>((resolve) => backplane.close(resolve));
+    };
+    this.#others.add(closed);
+    return { backplane, controls, close: closed };
   }
 
   /** Closes the store. */
@@ -101,7 +120,13 @@ export class ConformanceWorld {
   /** Ends the test. */
   async end(): Promise<void> {
     await this.close();
+    for (const close of this.#others) await close();
     await this.#store.dispose();
+  }
+
+  #context(limits: Partial<Limits>): Omit<BackplaneContext, "sink" | "onControl"> {
+    const both = { ...DEFAULT_LIMITS, ...limits };
+    return { ports: this.#ports, limits: both, logger: SILENT_LOGGER, faults: NO_FAULTS };
   }
 
   /** The store, open. */
@@ -128,10 +153,10 @@ export class ConformanceWorld {
   }
 
   /** Waits until something is so; time goes on meanwhile. */
-  async until(isSo: () => boolean, what: string): Promise<void> {
-    const end = Date.now() + PATIENCE_MS;
+  async until(isSo: () => boolean, what: string, patienceMs: number = PATIENCE_MS): Promise<void> {
+    const end = Date.now() + patienceMs;
     while (!isSo()) {
-      if (Date.now() > end) throw new Error(`Expected within ${PATIENCE_MS} ms: ${what}.`);
+      if (Date.now() > end) throw new Error(`Expected within ${patienceMs} ms: ${what}.`);
       await this.pass(10);
     }
   }
@@ -190,9 +215,14 @@ export class ConformanceWorld {
   }
 
   /** Changes a state channel. */
-  async apply(channel: string, options: ChannelOptions, change: ApplyRequest["change"]): Promise<ApplyResult> {
+  async apply(
+    channel: string,
+    options: ChannelOptions,
+    change: ApplyRequest["change"],
+    { channels }: OpenBackplane = this.backplane,
+  ): Promise<ApplyResult> {
     const [result] = await all<Omit<ApplyRequest, "done">, ApplyResult>([{ channel, options, change }], (requests) =>
-      this.backplane.channels.apply(requests),
+      channels.apply(requests),
     );
     if (result === undefined) throw new Error("Expected a result.");
     return result;

@@ -2,6 +2,7 @@ import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.
 import type { Ports } from "../../core/ports.ts";
 import { amendCases } from "./amend-cases.ts";
 import { channelCases } from "./channel-cases.ts";
+import { clusterCases } from "./cluster-cases.ts";
 import { ConformanceWorld } from "./conformance-world.ts";
 import { durabilityCases } from "./durability-cases.ts";
 import { idCases } from "./id-cases.ts";
@@ -13,7 +14,7 @@ import { ticketCases } from "./ticket-cases.ts";
 
 /** A store under test: nobody has used it yet, and nobody else does. */
 export interface ConformanceStore {
-  /** Opens it; called again only after what was opened before was closed. */
+  /** Opens it; called again only after what was opened before was closed, unless the backplane is `shared`. */
   open(context: BackplaneContext): Promise<OpenBackplane>;
   /**
    * Keeps a copy of everything in it while it is closed, and resolves to what puts the copy back, while it is closed
@@ -33,11 +34,13 @@ export interface ConformanceSubject {
   readonly lasts: true | string;
   /** True, or why an old copy of a store can't be put back. */
   readonly copies: true | string;
+  /** True, or why several nodes can't have a store open at once. */
+  readonly shared: true | string;
   create(): Promise<ConformanceStore>;
 }
 
 /** What a case needs beyond the minimum. */
-type ConformanceNeed = "lasts" | "copies";
+type ConformanceNeed = "lasts" | "copies" | "shared";
 
 /** One thing that a backplane has to hold to. */
 export interface ConformanceCase {
@@ -64,6 +67,7 @@ const CASES: readonly ConformanceCase[] = [
   ...idCases,
   ...stateCases,
   ...ownershipCases,
+  ...clusterCases,
   ...ticketCases,
   ...durabilityCases,
 ];

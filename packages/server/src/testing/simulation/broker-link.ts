@@ -1,4 +1,4 @@
-import { RETRYABLE_CODES, type Position } from "@carillon/protocol";
+import type { Position } from "@carillon/protocol";
 import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.ts";
 import type {
   Answer,
@@ -8,7 +8,6 @@ import type {
   ApplyResult,
   ChannelOptions,
   ChannelStore,
-  Failure,
   HistoryPage,
   HistoryRequest,
   Page,
@@ -16,28 +15,19 @@ import type {
   Snapshot,
   StoreCapabilities,
 } from "../../backplane/channel-store.ts";
-import { OUT_OF_ORDER } from "../../backplane/failures.ts";
-import type { ControlMessage } from "../../backplane/control.ts";
+import type { Control } from "../../backplane/control.ts";
 import type { ChannelRecord } from "../../backplane/records.ts";
 import type { TicketStore } from "../../backplane/ticket-store.ts";
-import { brokerCredentials } from "./broker-credentials.ts";
+import { brokerControl } from "./broker-control.ts";
+import { brokerCredentials, type AskBroker } from "./broker-credentials.ts";
 import { DeliveryLine, type DeliveryTrouble } from "./delivery-line.ts";
-import { UNAVAILABLE, type LinkBroker } from "./link-broker.ts";
+import { FailureOrder } from "./failure-order.ts";
+import { isRetryable, UNAVAILABLE, type BrokerLinkOptions, type LinkBroker } from "./link-broker.ts";
 import type { Machine } from "./world.ts";
 import { Wire } from "./wire.ts";
 
-/** Settings of a {@link BrokerLink}. */
-export interface BrokerLinkOptions {
-  readonly broker: LinkBroker;
-  readonly machine: Machine;
-  readonly context: BackplaneContext;
-  readonly delayMaxMs: number;
-}
-
-interface Session {
-  /** Channels whose changes the broker tells this node. */
-  readonly subscribed: Set<string>;
-}
+/** What of the broker's the connection has: the channels whose changes it is told. */
+type Session = { readonly subscribed: Set<string> };
 
 /** How often a node asks whether it missed something (P6). */
 const PROBE_MS = 1_000;
@@ -52,6 +42,7 @@ export class BrokerLink implements ChannelStore {
   readonly machine: Machine;
   readonly tickets: TicketStore;
   readonly #broker: LinkBroker;
+  readonly #control: Control;
   readonly #context: BackplaneContext;
   readonly #requests: Wire;
   readonly #answers: Wire;
@@ -60,13 +51,14 @@ export class BrokerLink implements ChannelStore {
   #session: Session | null = null;
   #isPartitioned = false;
   #epoch = "";
+  /** Grows each time the node begins anew: what it has set before is not its own any more. */
+  #turn = 0;
+  /** The life of the broker's disk in which it set it. */
+  #life: number;
   /** Channels that the node wants to hear of, and the position after the last delivery of each. */
   readonly #wanted = new Map<string, { readonly options: ChannelOptions; last: Position | null }>();
   #outstanding = new Set<() => void>();
-  /** When the latest failure that invites a repetition was answered, by channel and scope; Infinity: not yet. */
-  readonly #failures = new Map<string, number>();
-  /** Counts appends that were handed in and failures that were answered. */
-  #time = 0;
+  readonly #failures = new FailureOrder();
   /** Control messages taken so far, of all that the broker has. */
   #taken: number;
   /** Control messages that could not be sent. */
@@ -77,6 +69,7 @@ export class BrokerLink implements ChannelStore {
     this.machine = options.machine;
     this.#context = options.context;
     this.#taken = this.#broker.controls.length;
+    this.#life = this.#broker.life;
     const random = this.#broker.random.fork(this.machine.name);
     const delayMs = (): number => random.int(0, options.delayMaxMs);
     const wire = (): Wire => new Wire(this.#broker.world, delayMs);
@@ -84,11 +77,18 @@ export class BrokerLink implements ChannelStore {
     this.#answers = wire();
     this.#deliveries = new DeliveryLine(this.#broker.world, random, delayMs);
     this.#controls = wire();
-    this.tickets = brokerCredentials(this.#broker, (done, work) => this.#ask(UNAVAILABLE, done, work));
+    const ask: AskBroker = (done, work) => this.#ask(UNAVAILABLE, done, work);
+    this.tickets = brokerCredentials(this.#broker, ask);
+    this.#control = brokerControl(this.#broker, this.machine.name, (act) => this.#send(act), ask);
   }
 
   get idempotencyEpoch(): string {
     return this.#epoch;
+  }
+
+  /** What the node's entries carry. */
+  get incarnation(): string {
+    return `${this.machine.name} ${this.#turn}`;
   }
 
   /** How many channels the node is told of. */
@@ -106,17 +106,13 @@ export class BrokerLink implements ChannelStore {
     this.#connect();
     this.#probeLater();
     const { tickets, machine } = this;
-    const control = {
-      send: (message: ControlMessage) => this.#send(() => this.#broker.control(message)),
-      close: () => {},
-    };
     const close = (closed: () => void): void => {
       this.close();
       closed();
     };
     const opened = (): void => {
       if (this.#session === null) machine.after(50, opened);
-      else done({ channels: this, tickets, control, close });
+      else done({ channels: this, tickets, control: this.#control, close });
     };
     opened();
   }
@@ -132,12 +128,12 @@ export class BrokerLink implements ChannelStore {
     this.#answers.cut(null);
     this.#deliveries.cut();
     this.#controls.cut(null);
-    for (const [scope, answeredAt] of this.#failures)
-      if (answeredAt === Infinity) this.#failures.set(scope, ++this.#time);
+    this.#failures.allAnswered();
     const failed = this.#outstanding;
     this.#outstanding = new Set();
     if (this.machine.isStopped) return;
     this.#context.sink.available(false);
+    this.#broker.lost(this);
     for (const fail of failed) fail();
   }
 
@@ -222,16 +218,15 @@ export class BrokerLink implements ChannelStore {
 
   append(batch: readonly AppendRequest[]): void {
     for (const request of batch) {
-      const handedIn = ++this.#time;
       const scope = `${request.channel} ${request.idempotency?.scope ?? ""}`;
-      const isRefused = (): Failure | null => ((this.#failures.get(scope) ?? 0) > handedIn ? OUT_OF_ORDER : null);
+      const isRefused = this.#failures.handedIn(scope);
       const done = (result: AppendResult): void => {
-        if (isRetryable(result)) this.#failures.set(scope, ++this.#time);
+        if (isRetryable(result)) this.#failures.answered(scope);
         request.done(result);
       };
       this.#ask<AppendResult>(UNAVAILABLE, done, (answer) => {
         this.#broker.append(request, isRefused, (result) => {
-          if (isRetryable(result)) this.#failures.set(scope, Infinity);
+          if (isRetryable(result)) this.#failures.failed(scope);
           answer(result);
         });
       });
@@ -241,7 +236,7 @@ export class BrokerLink implements ChannelStore {
   apply(batch: readonly ApplyRequest[]): void {
     for (const request of batch) {
       this.#ask<ApplyResult>(UNAVAILABLE, request.done, (answer) =>
-        this.#broker.apply(request, this.machine.name, answer),
+        this.#broker.apply(request, this.incarnation, answer),
       );
     }
   }
@@ -321,9 +316,19 @@ export class BrokerLink implements ChannelStore {
     // What was to be ended while the node could not hear of it is ended before anything is delivered (P7).
     this.#takeControls();
     for (const act of this.#unsent.splice(0)) this.#send(act);
+    this.#beginAnew();
     // Being told may end or begin an interest, so the list is taken first.
     const wanted = Array.from(this.#wanted.keys());
     for (const channel of wanted) this.#context.sink.suspect(channel);
+  }
+
+  /** The node may have been taken for dead, or the broker have gone back: what its sessions own is set again. */
+  #beginAnew(): void {
+    const before = this.incarnation;
+    this.#turn++;
+    this.#life = this.#broker.life;
+    this.#broker.left(before);
+    this.#context.sink.ownershipLost(null);
   }
 
   #takeControls(): void {
@@ -344,7 +349,9 @@ export class BrokerLink implements ChannelStore {
 
   #probe(): void {
     const session = this.#session;
-    if (session === null || this.#wanted.size === 0 || this.#context.faults.has("no-silence-watch")) return;
+    if (session === null) return;
+    if (this.#life !== this.#broker.life) this.#beginAnew();
+    if (this.#wanted.size === 0 || this.#context.faults.has("no-silence-watch")) return;
     const asked = [...this.#wanted];
     this.#requests.send(() => {
       if (!this.#broker.isUp || this.#session !== session) return;
@@ -363,8 +370,4 @@ export class BrokerLink implements ChannelStore {
       });
     });
   }
-}
-
-function isRetryable(result: AppendResult): boolean {
-  return !result.ok && RETRYABLE_CODES.includes(result.code);
 }

@@ -1,5 +1,5 @@
-import type { Position } from "@carillon/protocol";
-import type { OpenBackplane } from "../../backplane/backplane.ts";
+import { RETRYABLE_CODES, type Position } from "@carillon/protocol";
+import type { BackplaneContext, OpenBackplane } from "../../backplane/backplane.ts";
 import type {
   Answer,
   AppendRequest,
@@ -9,9 +9,10 @@ import type {
   ChannelOptions,
   Failure,
 } from "../../backplane/channel-store.ts";
-import type { ControlMessage } from "../../backplane/control.ts";
+import type { ClusterNode, ControlMessage } from "../../backplane/control.ts";
+import type { BrokerLink } from "./broker-link.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import type { World } from "./world.ts";
+import type { Machine, World } from "./world.ts";
 
 /** The broker can't be had now. */
 export const UNAVAILABLE: Failure = { ok: false, code: "unavailable", message: "The broker can't be reached." };
@@ -24,6 +25,14 @@ export interface LinkBroker {
   readonly world: World;
   readonly random: SimulatedRandom;
   readonly isUp: boolean;
+  /** Grows each time it becomes what it was before. */
+  readonly life: number;
+  /** The nodes that reach it. */
+  readonly nodes: readonly ClusterNode[];
+  /** What a node set under this name before it began anew, and did not set again, ends as that of a dead one. */
+  left(incarnation: string): void;
+  /** A link was cut: unless it is back before its lease is over, what its node's sessions hold ends. */
+  lost(link: BrokerLink): void;
   /** Identity of the memory of publication ids. */
   readonly idempotencyEpoch: string;
   /** Control messages so far, oldest first. */
@@ -44,4 +53,17 @@ export interface LinkBroker {
   remove(channel: string, options: ChannelOptions, done: (answer: Answer<Position>) => void): void;
   /** Tells every node. */
   control(message: ControlMessage): void;
+}
+
+/** Settings of a {@link BrokerLink}. */
+export interface BrokerLinkOptions {
+  readonly broker: LinkBroker;
+  readonly machine: Machine;
+  readonly context: BackplaneContext;
+  readonly delayMaxMs: number;
+}
+
+/** True for a failure that invites a repetition. */
+export function isRetryable(result: AppendResult): boolean {
+  return !result.ok && RETRYABLE_CODES.includes(result.code);
 }

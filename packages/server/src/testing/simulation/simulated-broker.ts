@@ -9,14 +9,14 @@ import type {
   ChannelOptions,
   Failure,
 } from "../../backplane/channel-store.ts";
-import type { ControlMessage } from "../../backplane/control.ts";
+import type { ClusterNode, ControlMessage } from "../../backplane/control.ts";
 import type { Faults } from "../../core/faults.ts";
 import type { Limits } from "../../core/limits.ts";
 import { BrokerDisk, type BrokerWitness, type Kind } from "./broker-disk.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { Leases } from "./leases.ts";
-import type { LinkBroker, StoreWork } from "./link-broker.ts";
+import { UNAVAILABLE, type LinkBroker, type StoreWork } from "./link-broker.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
 import type { Machine, World } from "./world.ts";
 
@@ -43,6 +43,7 @@ export class SimulatedBroker implements LinkBroker {
   readonly world: World;
   readonly random: SimulatedRandom;
   isUp = true;
+  life = 0;
   readonly #options: SimulatedBrokerOptions;
   readonly #machine: Machine;
   readonly #disk: BrokerDisk;
@@ -86,6 +87,10 @@ export class SimulatedBroker implements LinkBroker {
 
   get idempotencyEpoch(): string {
     return this.#disk.idempotencyEpoch;
+  }
+
+  get nodes(): readonly ClusterNode[] {
+    return [...this.#links].filter((link) => link.isConnected).map(({ machine }) => ({ id: machine.name, since: 0 }));
   }
 
   get controls(): readonly ControlMessage[] {
@@ -149,6 +154,7 @@ export class SimulatedBroker implements LinkBroker {
     this.world.count("roll backs");
     this.#queue.fail();
     this.#disk.rollBack(changes, kinds);
+    this.#wentBack();
     if (isNoticed) this.#reconnectAll();
   }
 
@@ -157,6 +163,7 @@ export class SimulatedBroker implements LinkBroker {
     this.world.count("wipes");
     this.#queue.fail();
     this.#disk.wipe();
+    this.#wentBack();
     if (isNoticed) this.#reconnectAll();
   }
 
@@ -170,7 +177,7 @@ export class SimulatedBroker implements LinkBroker {
     const link = this.linkOf(machine);
     link?.disconnect();
     if (link !== undefined) this.#links.delete(link);
-    this.#leases.end(machine.name, this.#options.leaseMs);
+    if (link !== undefined) this.#leases.end(link.incarnation, this.#options.leaseMs);
   }
 
   /** No trouble any more. */
@@ -180,6 +187,16 @@ export class SimulatedBroker implements LinkBroker {
   }
 
   // --- what its links ask ---
+
+  left(incarnation: string): void {
+    this.#leases.end(incarnation, this.#options.leaseMs);
+  }
+
+  lost(link: BrokerLink): void {
+    const { incarnation } = link;
+    const isSilent = (): boolean => !link.isConnected && link.incarnation === incarnation && this.isUp;
+    this.#leases.end(incarnation, this.#options.leaseMs, isSilent);
+  }
 
   top(channel: string, options: ChannelOptions): Position {
     return this.#disk.top(channel, options);
@@ -210,10 +227,13 @@ export class SimulatedBroker implements LinkBroker {
     this.#change(run, done);
   }
 
-  apply(request: ApplyRequest, node: string, done: (result: ApplyResult) => void): void {
+  apply(request: ApplyRequest, incarnation: string, done: (result: ApplyResult) => void): void {
     const run = (): ApplyResult => {
-      this.#leases.changed(request, node);
-      return this.#disk.apply(request);
+      if (!this.#leases.isHeld(incarnation)) return UNAVAILABLE;
+      const result = this.#disk.apply(request);
+      // What was refused is somebody else's.
+      if (result.ok) this.#leases.changed(request, incarnation);
+      return result;
     };
     this.#change(run, done);
   }
@@ -236,6 +256,11 @@ export class SimulatedBroker implements LinkBroker {
       },
       fail: done,
     });
+  }
+
+  #wentBack(): void {
+    this.life++;
+    this.#leases.restored(this.#options.leaseMs);
   }
 
   #reconnectAll(): void {

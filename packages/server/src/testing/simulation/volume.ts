@@ -108,7 +108,7 @@ export class Volume {
     return openMemory({
       ...context,
       ports: this.#ports(machine),
-      sink: { deliver, suspect: () => {}, available: () => {} },
+      sink: { deliver, suspect: () => {}, available: () => {}, ownershipLost: () => {} },
       onControl: () => {},
     });
   }
