@@ -41,7 +41,7 @@ export class Restoration {
 
   /** A session has something to set again, now that a change of its client is through. */
   restorable(session: OpenSession): void {
-    this.#waiting.add(session);
+    if (session.hasLostEntries) this.#waiting.add(session);
     this.#pump();
   }
 

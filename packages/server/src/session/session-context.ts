@@ -9,13 +9,13 @@ import type { Connection } from "./connection.ts";
 import { GrantCache } from "./grant-cache.ts";
 import { Sender } from "./gulps.ts";
 import { HeldEntries, type ChangeEnded } from "./held-entries.ts";
-import type { Identity, SessionHost } from "./host.ts";
+import type { Identity, OpenSession, SessionHost } from "./host.ts";
 import { Lane, type Beats } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What a context needs of its session. */
-export interface ContextOwner {
+export interface ContextOwner extends OpenSession {
   readonly id: string;
   readonly host: SessionHost;
   readonly connection: Connection;
@@ -26,8 +26,6 @@ export interface ContextOwner {
   createSubscription(target: Target): Subscription;
   refreshed(refreshed: Refreshed): void;
   push(message: Push): void;
-  /** Lost entries can be set again. */
-  restorable(): void;
 }
 
 /** Lanes kept before idle ones are forgotten. */
@@ -152,7 +150,7 @@ export class SessionContext implements CommandContext {
       limits,
       ports,
       remembers,
-      restorable: () => this.#owner.restorable(),
+      restorable: () => this.host.restorable(this.#owner),
     });
   }
 

@@ -298,10 +298,6 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (context.isOpen) host.greet(this, receipt.previousKey !== null);
   }
 
-  restorable(): void {
-    if (this.isOpen) this.host.restorable(this);
-  }
-
   refreshed({ lifetimeMs }: Refreshed): void {
     if (this.isOpen) this.#setLifetime(lifetimeMs);
   }
