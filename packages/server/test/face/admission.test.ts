@@ -82,7 +82,9 @@ test("other nodes are told of an instance that comes back, not of one that begin
           control.send(message);
         };
         const close = (closed: () => void): void => opened.close(closed);
-        done({ channels, tickets, control: { send, close: () => control.close() }, close });
+        const { node } = control;
+        const own = { node, send, nodes: control.nodes.bind(control), close: () => control.close() };
+        done({ channels, tickets, control: own, close });
       });
     },
   };
