@@ -73,26 +73,38 @@ export class Store implements AsyncDisposable {
     });
   }
 
-  publish(id: string, more: Partial<AppendRequest> = {}): Promise<AppendResult> {
-    return new Promise((done) => {
-      const idempotency = { scope: "i:i_1", fingerprint: "f", resend: null };
-      const request: AppendRequest = {
-        channel: ROOM,
-        options: LOG,
-        id,
-        idempotency,
-        data: JSON.stringify(id),
-        publisher: null,
-        amend: null,
-        tags: null,
-        meta: null,
-        expiresInMs: 0,
-        version: 1,
-        ...more,
-        done,
-      };
-      this.backplane.channels.append([request]);
-    });
+  async publish(id: string, more: Partial<AppendRequest> = {}): Promise<AppendResult> {
+    const [result] = await this.publishAll([id], more);
+    if (result === undefined) throw new Error("Expected a result.");
+    return result;
+  }
+
+  /** Publishes in one batch; resolves to the results when all are there. */
+  publishAll(ids: readonly string[], more: Partial<AppendRequest> = {}): Promise<AppendResult[]> {
+    const batch: AppendRequest[] = [];
+    const results = ids.map(
+      (id) =>
+        new Promise<AppendResult>((done) => {
+          const idempotency = { scope: "i:i_1", fingerprint: "f", resend: null };
+          batch.push({
+            channel: ROOM,
+            options: LOG,
+            id,
+            idempotency,
+            data: JSON.stringify(id),
+            publisher: null,
+            amend: null,
+            tags: null,
+            meta: null,
+            expiresInMs: 0,
+            version: 1,
+            ...more,
+            done,
+          });
+        }),
+    );
+    this.backplane.channels.append(batch);
+    return Promise.all(results);
   }
 
   async published(id: string, more: Partial<AppendRequest> = {}): Promise<string> {

@@ -88,3 +88,8 @@ export function heldScopes(operations: readonly Operation[], results: readonly R
 export function scopeOf({ idempotency }: AppendRequest): string {
   return idempotency?.scope ?? "";
 }
+
+/** Of all publishes among these. */
+export function scopesOf(operations: readonly Operation[]): Set<string> {
+  return new Set(operations.flatMap((one) => (one.type === "append" ? [scopeOf(one.request)] : [])));
+}

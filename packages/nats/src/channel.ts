@@ -8,7 +8,7 @@ import {
 } from "@carillon/server/backplane";
 import type { Block } from "./block.ts";
 import { Chain, type ChainContext, type ChainHost, type Replica } from "./chain.ts";
-import { failAll, heldScopes, scopeOf, settle, type Operation, type Question } from "./channel-operation.ts";
+import { failAll, heldScopes, scopeOf, scopesOf, settle, type Operation, type Question } from "./channel-operation.ts";
 import { Drafter, type Draft } from "./drafter.ts";
 import type { IdMemory } from "./id-memory.ts";
 import type { Step } from "./log-replica.ts";
@@ -153,8 +153,8 @@ export class Channel implements ChainHost {
 
   lost(): void {
     // Whether they landed can't be found out any more.
-    const left = this.#unknown.splice(0).flatMap(({ operations }) => this.#take(operations));
-    failAll(left, unavailable("timeout", "The store did not say whether the publish was stored."));
+    const left = this.#unknown.splice(0).flatMap(({ operations }) => operations);
+    this.#giveUp(left, unavailable("timeout", "The store did not say whether the publish was stored."));
     const { sink } = this.#context.backplane;
     if (this.isSubscribed && !this.#isClosed) sink.suspect(this.name);
     // The entries that this node's sessions own may not be there any more.
@@ -263,7 +263,7 @@ export class Channel implements ChainHost {
     await this.chain.freshen();
     const [first] = operations;
     if (first === undefined || first.deadline > this.#context.backplane.ports.monotonicMs()) return;
-    failAll(this.#take(operations), unavailable("overloaded", "Too many nodes change the channel at once; try again."));
+    this.#giveUp(operations, unavailable("overloaded", "Too many nodes change the channel at once; try again."));
   }
 
   async #troubled(error: unknown): Promise<void> {
@@ -289,17 +289,25 @@ export class Channel implements ChainHost {
   }
 
   #settle(operations: readonly Operation[], results: Draft["results"]): void {
-    const held = heldScopes(operations, results);
     const taken = new Set(this.#take(operations));
-    // What is behind a publish that has to be sent again must not overtake it.
-    const behind =
-      held.size === 0 ? [] : this.#queue.filter((one) => one.type === "append" && held.has(scopeOf(one.request)));
-    this.#take(behind);
+    const behind = this.#takeBehind(heldScopes(operations, results));
     for (const [index, operation] of operations.entries()) {
       const result = results[index];
       if (result !== undefined && taken.has(operation)) settle(operation, result);
     }
     for (const operation of behind) settle(operation, OUT_OF_ORDER);
+  }
+
+  /** Fails operations that are to be sent again, and with them what must not overtake them. */
+  #giveUp(operations: readonly Operation[], failure: Failure): void {
+    const taken = this.#take(operations);
+    failAll([...taken, ...this.#takeBehind(scopesOf(taken))], failure);
+  }
+
+  /** Takes publishes of these scopes out of the queue: they are behind one that has to be sent again first. */
+  #takeBehind(scopes: ReadonlySet<string>): Operation[] {
+    if (scopes.size === 0) return [];
+    return this.#take(this.#queue.filter((one) => one.type === "append" && scopes.has(scopeOf(one.request))));
   }
 
   /** Takes operations out of the queue; returns those that were still in it. */
