@@ -47,6 +47,16 @@ const PACKAGES = [
     without: "the cluster example does not start, and its suites are skipped",
     isPresent: () => capture("haproxy", ["-v"]).isOk,
   },
+  ...[
+    { name: "iproute2", command: ["ip", "-Version"] },
+    { name: "iptables", command: ["iptables", "--version"] },
+  ].map(({ name, command: [program = "", ...args] }) => ({
+    name,
+    elsewhere: `${program} (${name})`,
+    without: "chaos cuts nodes off from their broker by proxies; no suite is skipped",
+    // Other systems have no such network.
+    isPresent: () => process.platform !== "linux" || capture(program, args).isOk,
+  })),
 ];
 
 /** @returns {boolean} whether this is Debian itself: elsewhere, Ubuntu included, `chromium` is not a plain package. */

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BROKERS, type Broker } from "./brokers.ts";
+import type { Broker } from "./broker.ts";
+import { BROKERS } from "./brokers.ts";
 import { check, type Judgement } from "./checker.ts";
 import type { ClientCounts } from "./client-config.ts";
 import { Cluster } from "./cluster.ts";
@@ -14,14 +15,17 @@ import { letStormPass, type StormCounts } from "./storm.ts";
 import { readStoredState } from "./stored-state.ts";
 
 /** How a run went. */
-export interface ChaosResult extends Judgement, Omit<StormCounts, "pending"> {
+export interface ChaosResult extends Judgement, Omit<StormCounts, "pending" | "roster"> {
   readonly kills: number;
   readonly pauses: PauseTimes;
   /** Milliseconds from kills until the node served again, sorted. */
   readonly restarts: readonly number[];
   readonly durationMs: number;
-  /** How the backplane was configured, in words. */
+  /** Starts of nodes in vain, since the broker was out of reach; each was tried again. */
+  readonly vainStarts: number;
+  /** How the backplane was configured, and reached, in words. */
   readonly backplane: string;
+  readonly network: string | null;
   /** What servers and clients printed. A server that logs an error has failed the run. */
   readonly output: string;
 }
@@ -58,11 +62,11 @@ export async function runChaos(options: ChaosOptions, context: ChaosContext): Pr
   try {
     await using cluster = await Cluster.start(options.nodes, {
       program: context.programs.node,
-      backplane: broker.backplane,
+      backplane: (node) => broker.backplane(node),
       faults: options.faults,
       folder: context.folder,
     });
-    const { pending, ...storm } = await letStormPass({
+    const { pending, roster, ...storm } = await letStormPass({
       options,
       program: context.programs.client,
       cluster,
@@ -73,8 +77,8 @@ export async function runChaos(options: ChaosOptions, context: ChaosContext): Pr
     });
     // A server that has nothing in memory: what it tells is what is stored.
     await cluster.renew();
-    const stored = await readStoredState(cluster.url, names);
-    const pauses = new Pauses(cluster.kills);
+    const stored = { ...(await readStoredState(cluster.url, names)), roster };
+    const pauses = new Pauses([...cluster.kills].sort((a, b) => a.at - b.at));
     const judgement = judge(journals, stored, pauses);
     if (pending > 0) judgement.findings.add("contradictions", `${pending} publishes or sets never had an outcome`);
     return {
@@ -84,20 +88,22 @@ export async function runChaos(options: ChaosOptions, context: ChaosContext): Pr
       pauses: pauses.times,
       restarts: cluster.kills.map(({ at, backAt }) => backAt - at).sort((a, b) => a - b),
       durationMs: performance.now() - startMs,
+      vainStarts: cluster.vainStarts,
+      network: broker.network?.description ?? null,
       backplane: `${options.backplane} (${broker.description})`,
       output: printed(context.folder, options),
     };
   } finally {
-    await broker.close();
+    await broker[Symbol.asyncDispose]();
   }
 }
 
-async function startBroker({ backplane, nodes }: ChaosOptions, folder: string): Promise<Broker> {
+async function startBroker({ backplane, nodes, isProxied }: ChaosOptions, folder: string): Promise<Broker> {
   const start = BROKERS[backplane];
   if (start === undefined) throw new Error(`Expected a backplane, got ${backplane}.`);
-  const broker = await start(folder);
+  const broker = await start({ folder, nodes, isProxied });
   if (nodes <= broker.nodesMax) return broker;
-  await broker.close();
+  await broker[Symbol.asyncDispose]();
   throw new Error(`--nodes: expected at most ${broker.nodesMax} with ${backplane}, got ${nodes}.`);
 }
 

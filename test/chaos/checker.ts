@@ -2,6 +2,7 @@ import { BoardCheck } from "./board-check.ts";
 import { DeliveryCheck, type DeliveryCounts } from "./delivery-check.ts";
 import { Findings } from "./findings.ts";
 import { LogTruth } from "./log-truth.ts";
+import { PresenceCheck } from "./presence-check.ts";
 import { PublishCheck, type PublishCounts } from "./publish-check.ts";
 import type { Journal, PublisherRecord, StoredState, SubscriberRecord } from "./records.ts";
 
@@ -31,13 +32,17 @@ export function check({ stored, publishers, subscribers, onDelivery }: Evidence)
   const findings = new Findings();
   const truths = new Map(stored.logs.map((log) => [log.channel, new LogTruth(log, findings)]));
   const boards = new Map(stored.boards.map((board) => [board.channel, new BoardCheck(board, findings)]));
+  const presence = stored.roster === undefined ? null : new PresenceCheck(stored.roster, findings);
   const publishes = new PublishCheck(truths, findings);
   for (const journal of publishers) publishes.read(journal);
   for (const board of boards.values()) board.judgeWriters(publishes.claims);
   const deliveries: DeliveryCounts = { delivered: 0, gaps: 0, missing: 0, resumed: 0 };
   for (const journal of subscribers) {
-    new SubscriberCheck(journal.name, { findings, truths, boards, deliveries, onDelivery }).read(journal.records);
+    new SubscriberCheck(journal.name, { findings, truths, boards, presence, deliveries, onDelivery }).read(
+      journal.records,
+    );
   }
+  presence?.judge();
   for (const [channel, truth] of truths) {
     for (const id of truth.known.values()) {
       if (publishes.wanted.has(`${channel} ${id}`)) continue;
@@ -56,6 +61,7 @@ interface SubscriberContext {
   readonly findings: Findings;
   readonly truths: ReadonlyMap<string, LogTruth>;
   readonly boards: ReadonlyMap<string, BoardCheck>;
+  readonly presence: PresenceCheck | null;
   readonly deliveries: DeliveryCounts;
   readonly onDelivery: Evidence["onDelivery"];
 }
@@ -90,6 +96,13 @@ class SubscriberCheck {
         return;
       case "trouble":
         findings.add("contradictions", `${this.#name} in ${channel} had trouble: ${record.code}`);
+        return;
+      case "enter":
+      case "entered":
+      case "enter failed":
+      case "left":
+      case "members":
+        this.#context.presence?.take(this.#name, record);
         return;
       case "changes":
         this.#boards.get(channel)?.(record);

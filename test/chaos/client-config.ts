@@ -28,15 +28,24 @@ export interface ClientConfig {
 
 /** What a client process is told. */
 export type ClientOrder =
-  /** Publish nothing more, and say when all outcomes are known. */
+  /** Publish nothing more, come home and stay: be connected, follow everything, be present. Say when all outcomes are known. */
   | { readonly order: "settle" }
-  /** Follow every channel until it is at this position, then end. */
-  | { readonly order: "finish"; readonly tops: Readonly<Record<string, string>>; readonly timeoutMs: number };
+  /** Say who is there, once everybody is present. */
+  | { readonly order: "gather"; readonly timeoutMs: number }
+  /** Follow every channel until it is at this position, then write down what there is, and wait for the end. */
+  | {
+      readonly order: "finish";
+      readonly tops: Readonly<Record<string, string>>;
+      /** Where the presence of the hall stands. */
+      readonly hall: string;
+      readonly timeoutMs: number;
+    };
 
 /** What a client process says. */
 export type ClientReport =
   | { readonly report: "counts"; readonly counts: ClientCounts }
   | { readonly report: "settled"; readonly pending: number }
+  | { readonly report: "gathered"; readonly names: readonly string[] }
   | { readonly report: "finished" };
 
 /** What applications have seen so far. */

@@ -58,6 +58,7 @@ if (config.isSlow) standStill();
 async function settle(): Promise<void> {
   clearTimeout(standing);
   for (const publisher of publishers) publisher.stop();
+  for (const subscriber of subscribers) subscriber.rest();
   const pending = (): number => publishers.reduce((total, publisher) => total + publisher.pending, 0);
   const deadlineMs = performance.now() + SETTLE_MS;
   while (pending() > 0 && performance.now() < deadlineMs) {
@@ -68,8 +69,13 @@ async function settle(): Promise<void> {
   say({ report: "settled", pending: left });
 }
 
-async function finish({ tops, timeoutMs }: ClientOrder & { order: "finish" }): Promise<void> {
-  await Promise.all(subscribers.map((subscriber) => subscriber.finish(tops, timeoutMs)));
+async function gather({ timeoutMs }: ClientOrder & { order: "gather" }): Promise<void> {
+  await Promise.all(subscribers.map((subscriber) => subscriber.gather(timeoutMs)));
+  say({ report: "gathered", names: subscribers.map(({ name }) => name) });
+}
+
+async function finish({ tops, hall, timeoutMs }: ClientOrder & { order: "finish" }): Promise<void> {
+  await Promise.all(subscribers.map((subscriber) => subscriber.finish(tops, hall, timeoutMs)));
   clearInterval(counting);
   count();
   say({ report: "finished" });
@@ -77,6 +83,7 @@ async function finish({ tops, timeoutMs }: ClientOrder & { order: "finish" }): P
 
 process.on("message", (order: ClientOrder) => {
   if (order.order === "settle") void settle();
+  else if (order.order === "gather") void gather(order);
   else void finish(order);
 });
 // Whoever started it is gone, or has read that it has finished.

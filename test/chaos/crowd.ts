@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { onWayOut } from "../support/way-out.ts";
 import type { ClientConfig, ClientCounts, ClientOrder, ClientReport } from "./client-config.ts";
 
 /** Settings of a client process, but for what changes from life to life. */
@@ -24,6 +25,7 @@ class Member {
   kills = 0;
   readonly #program: string;
   readonly #config: MemberConfig;
+  readonly #stay: () => void;
   #life = 0;
   #process: ChildProcess;
   /** What earlier lives have reported; the last moments of a life that was killed are missing. */
@@ -34,6 +36,7 @@ class Member {
     this.#program = program;
     this.#config = config;
     this.#process = this.#start();
+    this.#stay = onWayOut(() => void this.#process.kill("SIGKILL"));
   }
 
   get counts(): ClientCounts {
@@ -70,6 +73,12 @@ class Member {
     const exited = once(child, "exit");
     child.kill("SIGKILL");
     await exited;
+  }
+
+  /** Kills it, for good. */
+  async end(): Promise<void> {
+    await this.kill();
+    this.#stay();
   }
 
   #start(): ChildProcess {
@@ -116,12 +125,20 @@ export class Crowd implements AsyncDisposable {
     return reports.reduce((total, report) => total + (report.report === "settled" ? report.pending : 0), 0);
   }
 
-  /** All subscribers come home and write down where they stand. */
-  async finish(tops: Readonly<Record<string, string>>, timeoutMs: number): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.order({ order: "finish", tops, timeoutMs }, "finished")));
+  /** All subscribers come home, are present and stay. Resolves to their names. */
+  async gather(timeoutMs: number): Promise<string[]> {
+    const order = { order: "gather", timeoutMs } as const;
+    const reports = await Promise.all(this.#members.map((member) => member.order(order, "gathered")));
+    return reports.flatMap((report) => (report.report === "gathered" ? report.names : []));
+  }
+
+  /** All subscribers follow everything up to these positions and write down where they stand. */
+  async finish(tops: Readonly<Record<string, string>>, hall: string, timeoutMs: number): Promise<void> {
+    const order = { order: "finish", tops, hall, timeoutMs } as const;
+    await Promise.all(this.#members.map((member) => member.order(order, "finished")));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const member of this.#members) await member.kill();
+    for (const member of this.#members) await member.end();
   }
 }

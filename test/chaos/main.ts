@@ -23,9 +23,10 @@ function progressPrinter(kills: number): (progress: Progress) => void {
     if (elapsedMs - printedMs < PROGRESS_MS) return;
     printedMs = elapsedMs;
     const { published, acknowledged, delivered } = counts;
-    const seconds = (elapsedMs / 1000).toFixed(0);
+    const [seconds, left] = [elapsedMs / 1000, (elapsedMs / 1000 / Math.max(1, done)) * (kills - done)];
     console.log(
-      `${done}/${kills} kills, ${seconds} s: ${published} published, ${acknowledged} acknowledged, ${delivered} delivered`,
+      `${done}/${kills} kills, ${seconds.toFixed(0)} s, about ${left.toFixed(0)} s to go: ` +
+        `${published} published, ${acknowledged} acknowledged, ${delivered} delivered`,
     );
   };
 }
@@ -51,11 +52,11 @@ async function runControls(options: ChaosOptions, programs: Programs): Promise<b
   let isFound = true;
   for (const [fault, finding] of Object.entries(CONTROLS)) {
     const faults = [fault as PlantedFault];
-    const { findings } = await run({ ...options, faults, kills: CONTROL_KILLS }, programs, false);
+    const { findings, kills } = await run({ ...options, faults, kills: CONTROL_KILLS }, programs, false);
     const found = findings.counts[finding];
     if (found === 0) isFound = false;
     const verdict = found > 0 ? `reported, ${finding}: ${found}` : `NOT REPORTED, expected ${finding}`;
-    console.log(`${fault}, ${CONTROL_KILLS} kills: ${verdict}`);
+    console.log(`${fault}, ${kills} kills of ${options.nodes}, ${options.backplane}, seed ${options.seed}: ${verdict}`);
   }
   return isFound;
 }
@@ -67,6 +68,15 @@ async function main({ options, isControls, isKept }: Command): Promise<boolean> 
   const result = await run(options, programs, isKept);
   console.log(printResult(result, options));
   return isFaultless(result);
+}
+
+// What a run has started and changed is taken back when the process exits, and a signal alone does not exit.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const) {
+  process.once(signal, () => process.exit(code));
 }
 
 let command: Command | null = null;

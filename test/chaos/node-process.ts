@@ -3,35 +3,21 @@
  * Serves `/realtime`, and tickets on `/ticket?user=…`.
  */
 import { consoleLogger } from "@carillon/server";
-import { createFaulty, type Fault } from "@carillon/server/testing";
+import { createFaulty } from "@carillon/server/testing";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as v from "valibot";
 import { contract } from "./contract.ts";
-import { openNodeBackplane, type NodeBackplane } from "./node-backplane.ts";
-import { isStoreFault, withStoreFaults, type PlantedFault } from "./planted-faults.ts";
-
-/** What a node is started with. */
-export interface NodeConfig {
-  /** 0: any that is free. */
-  readonly port: number;
-  readonly backplane: NodeBackplane;
-  /** Empty for a sound one. */
-  readonly faults: readonly PlantedFault[];
-}
-
-/** What it says when it serves. */
-export interface NodeReady {
-  readonly port: number;
-}
+import { openNodeBackplane } from "./node-backplane.ts";
+import { UNREACHABLE_EXIT, type NodeConfig, type NodeReady } from "./node-config.ts";
+import { serverFaults, withStoreFaults } from "./planted-faults.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as NodeConfig;
-const serverFaults = config.faults.filter((fault): fault is Fault => !isStoreFault(fault));
 const carillon = createFaulty(
   {
     contract,
     user: v.object({ id: v.string() }),
-    backplane: withStoreFaults(openNodeBackplane(config.backplane), config.faults.filter(isStoreFault)),
+    backplane: withStoreFaults(openNodeBackplane(config.backplane), config.faults),
     authorize: {
       "feed:{name}": () => ({ subscribe: true, publish: true, history: true }),
       "brief:{name}": () => ({ subscribe: true, publish: true, history: true }),
@@ -41,7 +27,7 @@ const carillon = createFaulty(
     limits: { heartbeatMs: 2_000, pageItems: 50, outboxBytes: 32_768 },
     logger: consoleLogger(),
   },
-  serverFaults,
+  serverFaults(config.faults),
 );
 const http = createServer((request, response) => {
   const user = new URL(request.url ?? "/", "http://localhost").searchParams.get("user") ?? "guest";
@@ -51,8 +37,15 @@ const http = createServer((request, response) => {
   );
 });
 carillon.attach(http);
-await carillon.ready();
-http.listen(config.port, "127.0.0.1", () => {
+try {
+  await carillon.ready();
+} catch (error) {
+  // As any service does whose database is not there yet: it ends, and whoever looks after it starts it again.
+  const isUnreachable = error instanceof Error && "code" in error && error.code === "unreachable";
+  console.error(isUnreachable ? `unreachable: ${error.message}` : error);
+  process.exit(isUnreachable ? UNREACHABLE_EXIT : 1);
+}
+http.listen(0, "127.0.0.1", () => {
   const ready: NodeReady = { port: (http.address() as AddressInfo).port };
   process.send?.(ready);
 });

@@ -9,6 +9,7 @@ export const CONTROLS: Readonly<Partial<Record<PlantedFault, "lost" | "duplicate
   "reversed-batches": "reordered",
   "no-catching-up": "silent gaps",
   "hidden-hole": "silent gaps",
+  "swallowed-live": "lost",
 };
 
 /** Settings of a run. */
@@ -29,6 +30,8 @@ export interface ChaosOptions {
   /** Subscribers, over all client processes. */
   readonly subscribers: number;
   readonly faults: readonly PlantedFault[];
+  /** Lines between nodes and broker are TCP proxies, although a network namespace could be had. */
+  readonly isProxied: boolean;
 }
 
 /** What `npm run chaos` does if nothing is said. */
@@ -43,6 +46,7 @@ export const DEFAULT_OPTIONS: ChaosOptions = {
   rate: 20,
   subscribers: 12,
   faults: [],
+  isProxied: false,
 };
 
 /** A command of `npm run chaos`. */
@@ -68,6 +72,7 @@ export const USAGE = `npm run chaos -- [options]
   --rate n           publishes per second of each publisher (${DEFAULT_OPTIONS.rate})
   --subscribers n    over all client processes (${DEFAULT_OPTIONS.subscribers})
   --fault name       break the server on purpose: ${Object.keys(CONTROLS).join(", ")}
+  --proxied          cut lines to the broker by TCP proxies, where a network namespace could be had as well
   --controls         a short run with each of these faults; each must be reported
   --keep             leave journals and store where they are`;
 
@@ -89,6 +94,7 @@ export function parseOptions(args: readonly string[], seedDefault: number): Comm
       backplane: { type: "string" },
       fault: { type: "string", multiple: true },
       controls: { type: "boolean" },
+      proxied: { type: "boolean" },
       keep: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -113,7 +119,7 @@ export function parseOptions(args: readonly string[], seedDefault: number): Comm
     return name as PlantedFault;
   });
   return {
-    options: { ...options, backplane, faults },
+    options: { ...options, backplane, faults, isProxied: values.proxied ?? false },
     isControls: values.controls ?? false,
     isHelp: values.help ?? false,
     isKept: values.keep ?? false,

@@ -18,6 +18,9 @@ export type PublisherRecord =
 /** An entry of a state channel: key, number that was set, version. */
 export type BoardEntry = readonly [key: string, n: number, version: number];
 
+/** A member of a channel: the application's name, and the number that it entered with. */
+export type Present = readonly [name: string, n: number];
+
 /** Of a subscriber. `pos` is the channel's position in the SDK after the event. */
 export type SubscriberRecord =
   /** A subscription begins: after a stored position, or some publications back. */
@@ -50,6 +53,19 @@ export type SubscriberRecord =
       readonly entries: readonly BoardEntry[];
     }
   | { readonly what: "unsubscribe"; readonly channel: string }
+  /** It enters the presence of the channel, or says something new there. `n` counts that. */
+  | { readonly what: "enter"; readonly channel: string; readonly n: number }
+  | { readonly what: "entered"; readonly channel: string; readonly n: number }
+  | { readonly what: "enter failed"; readonly channel: string; readonly n: number; readonly code: string }
+  /** It disconnected on purpose, and is no member until it enters again. */
+  | { readonly what: "left"; readonly channel: string }
+  /** Whom it sees in the channel when the run is over. */
+  | {
+      readonly what: "members";
+      readonly channel: string;
+      readonly isLive: boolean;
+      readonly members: readonly Present[];
+    }
   /** The SDK or the server ended it; or an event came that nobody expects. */
   | { readonly what: "trouble"; readonly channel: string; readonly code: string }
   /** The run is over and the subscriber has had time to get everything. */
@@ -78,8 +94,17 @@ export interface StoredBoard {
   readonly entries: readonly BoardEntry[];
 }
 
+/** Who is in a channel, as a server tells that was asked while all subscribers were at home. */
+export interface Roster {
+  readonly channel: string;
+  readonly pos: string;
+  readonly members: readonly Present[];
+}
+
 /** Everything that the store has in the end. */
 export interface StoredState {
+  /** Absent: nobody asked. */
+  readonly roster?: Roster;
   readonly logs: readonly StoredLog[];
   readonly boards: readonly StoredBoard[];
 }

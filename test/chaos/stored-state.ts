@@ -1,11 +1,13 @@
 import type { ChannelNames } from "./contract.ts";
 import { openClient, type ChaosClient } from "./open-client.ts";
-import type { BoardEntry, StoredBoard, StoredLog, StoredState } from "./records.ts";
+import type { BoardEntry, Roster, StoredBoard, StoredLog, StoredState } from "./records.ts";
 
 /** Publications asked for at once; a server may give fewer. */
 const PAGE_ITEMS = 1_000;
 /** A snapshot that takes longer has failed, in milliseconds. */
 const SNAPSHOT_MS = 15_000;
+/** Between two looks at who is there, in milliseconds. */
+const ROSTER_MS = 500;
 
 /** Reads everything that a server has, over the wire: logs page by page from their ends, boards by subscribing. */
 export async function readStoredState(url: string, names: ChannelNames): Promise<StoredState> {
@@ -37,6 +39,37 @@ export async function readTops(url: string, names: ChannelNames): Promise<Record
   }
 }
 
+/**
+ * Asks who is in the channel until it is those who should be, or the time is over. It is read as a newcomer reads it, each
+ * time anew.
+ */
+export async function readRoster(
+  url: string,
+  channel: string,
+  expected: readonly string[],
+  timeoutMs: number,
+): Promise<Roster> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const roster = await readMembers(url, channel);
+    const names = roster.members.map(([name]) => name);
+    const isComplete = names.length === expected.length && expected.every((name) => names.includes(name));
+    if (isComplete || performance.now() > deadlineMs) return roster;
+    await new Promise((resolve) => void setTimeout(resolve, ROSTER_MS));
+  }
+}
+
+async function readMembers(url: string, channel: string): Promise<Roster> {
+  const client = openClient(url, "reader");
+  try {
+    const { presence } = client.channel(channel as "feed:0");
+    const pos = await live(presence, channel);
+    return { channel, pos, members: presence.members.map(({ user, info }) => [user, info.n] as const) };
+  } finally {
+    client.disconnect();
+  }
+}
+
 async function readLog(client: ChaosClient, channel: string): Promise<StoredLog> {
   const pages: StoredLog["pages"][number][] = [];
   for (let before: string | undefined; ;) {
@@ -51,15 +84,25 @@ async function readLog(client: ChaosClient, channel: string): Promise<StoredLog>
 
 async function readBoard(client: ChaosClient, channel: string): Promise<StoredBoard> {
   const board = client.channel(channel as "board:0");
-  const pos = await new Promise<string>((resolve, reject) => {
+  const pos = await live(board, channel);
+  const entries = [...board.entries].map(([key, { value, version }]): BoardEntry => [key, value.n, version]);
+  board.unsubscribe();
+  return { channel, pos, entries };
+}
+
+/** Subscribes; resolves to the position at which everything is there. */
+async function live(handle: Liveable, channel: string): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`No snapshot of ${channel} in time.`)), SNAPSHOT_MS);
-    const remove = board.on("live", (position) => {
+    const remove = handle.on("live", (position) => {
       clearTimeout(timer);
       remove();
       resolve(position ?? "");
     });
   });
-  const entries = [...board.entries].map(([key, { value, version }]): BoardEntry => [key, value.n, version]);
-  board.unsubscribe();
-  return { channel, pos, entries };
+}
+
+/** What either kind of handle has. */
+interface Liveable {
+  on(event: "live", listener: (position: string | null) => void): () => void;
 }

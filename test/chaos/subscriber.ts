@@ -1,8 +1,9 @@
 import type { CarillonError, ChannelBase, SubscriptionChange } from "@carillon/client";
-import type { SeededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import type { ClientConfig, Habit } from "./client-config.ts";
 import { JournalWriter, readJournal } from "./journal.ts";
 import { openClient, type ChaosClient } from "./open-client.ts";
+import { Membership } from "./membership.ts";
 import type { BoardEntry, SubscriberRecord } from "./records.ts";
 
 /** Publications that a new subscription starts back, at most. */
@@ -34,6 +35,7 @@ export class Subscriber {
   readonly #boards: readonly string[];
   /** The last positions that were written down. */
   readonly #stored: Map<string, string>;
+  readonly #membership: Membership;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(config: ClientConfig, role: string, habit: Habit, random: SeededRandom) {
@@ -48,22 +50,42 @@ export class Subscriber {
     for (const channel of this.#logs) this.#listenToLog(channel);
     for (const channel of this.#boards) this.#listenToBoard(channel);
     for (const channel of [...this.#logs, ...this.#boards]) this.#subscribe(channel);
+    this.#membership = new Membership(
+      this.#client,
+      channels.hall,
+      this.#journal,
+      new SeededRandom(random.below(2 ** 32)),
+    );
     if (habit === "wandering") this.#wander();
   }
 
-  /** Comes home: follows every channel until it is at its top, or until the time is over, and says where it stands. */
-  async finish(tops: Readonly<Record<string, string>>, timeoutMs: number): Promise<void> {
+  /** Comes home and stays: is connected, follows everything, is present, and says nothing new any more. */
+  rest(): void {
     clearTimeout(this.#timer);
-    this.#client.connect();
+    if (this.#client.state === "disconnected") this.#comeBack();
     for (const channel of [...this.#logs, ...this.#boards]) {
       if (this.#channel(channel).state === "unsubscribed") this.#subscribe(channel);
     }
+    this.#membership.rest();
+  }
+
+  /** Resolves when it is present, as far as it was told, or the time is over. */
+  async gather(timeoutMs: number): Promise<void> {
+    await this.#membership.settled(timeoutMs);
+  }
+
+  /**
+   * Follows every channel until it is at its top, or until the time is over, and says where it stands. It stays connected:
+   * others are still to see that it is there.
+   */
+  async finish(tops: Readonly<Record<string, string>>, hall: string, timeoutMs: number): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
     const isHome = (channel: string): boolean => {
       const { isLive, position } = this.#channel(channel);
       return isLive && position === tops[channel];
     };
-    while (!Object.keys(tops).every(isHome) && performance.now() < deadlineMs) {
+    const isComplete = (): boolean => Object.keys(tops).every(isHome) && this.#membership.isAt(hall);
+    while (!isComplete() && performance.now() < deadlineMs) {
       await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
     }
     for (const channel of [...this.#logs, ...this.#boards]) {
@@ -72,7 +94,7 @@ export class Subscriber {
       const entries = isBoard ? this.#entries(channel) : [];
       this.#journal.write({ what: "end", channel, pos, isLive, entries });
     }
-    this.#client.disconnect();
+    this.#membership.tell();
   }
 
   /** Logs and boards have the same handle at run time; what a name says is known to whoever made it. */
@@ -161,12 +183,20 @@ export class Subscriber {
       const away = (isAway: boolean): string[] =>
         [...this.#logs, ...this.#boards].filter((name) => (this.#channel(name).state === "unsubscribed") === isAway);
       if (move === "offline") {
-        if (this.#client.state === "disconnected") this.#client.connect();
-        else this.#client.disconnect();
+        if (this.#client.state === "disconnected") this.#comeBack();
+        else {
+          this.#client.disconnect();
+          this.#membership.left();
+        }
       } else if (move === "leave") this.#leave(away(false));
       else if (this.#client.state !== "disconnected") this.#return(away(true));
       this.#wander();
     }, MOVE_MS * this.#random.next());
+  }
+
+  #comeBack(): void {
+    this.#client.connect();
+    this.#membership.enter();
   }
 
   #leave(present: readonly string[]): void {

@@ -1,7 +1,7 @@
 import { formatPlace } from "@carillon/server/backplane";
 import { describe, expect, test } from "vitest";
 import { check, type Judgement } from "../chaos/checker.ts";
-import type { BoardEntry, PublisherRecord, StoredState, SubscriberRecord } from "../chaos/records.ts";
+import type { BoardEntry, Present, PublisherRecord, StoredState, SubscriberRecord } from "../chaos/records.ts";
 
 const EPOCH = "epoch-of-tests";
 const FEED = "feed:0";
@@ -153,6 +153,51 @@ describe("the checker reports as lost", () => {
     ).toEqual({
       lost: 1,
     });
+  });
+});
+
+describe("the checker compares who is present", () => {
+  const HALL = "feed:0";
+  const entered = (n: number): SubscriberRecord[] => [
+    { what: "enter", channel: HALL, n },
+    { what: "entered", channel: HALL, n },
+  ];
+  const sees = (...members: readonly Present[]): SubscriberRecord => ({
+    what: "members",
+    channel: HALL,
+    isLive: true,
+    members,
+  });
+  const who = (n: number): Present => [`c0.0.s${n}`, 1];
+  const roster = (...members: readonly Present[]): StoredState => ({
+    ...STORED,
+    roster: { channel: HALL, pos: at(9), members },
+  });
+
+  test("and finds nothing wrong with those who entered and stayed, and with those who left and came back", () => {
+    const heard = [
+      [...entered(1), sees(who(0), who(1))],
+      [...entered(3), { what: "left", channel: HALL } as const, ...entered(1), sees(who(0), who(1))],
+    ];
+    expect(found({ stored: roster(who(0), who(1)), heard })).toEqual({});
+  });
+
+  test("with who was told that it is: one that is missing, one with something older, one who is gone", () => {
+    const [one, two] = [who(0), who(1)];
+    expect(found({ stored: roster(), heard: [[...entered(1), sees()]] })).toEqual({ lost: 1 });
+    expect(found({ stored: roster(one), heard: [[...entered(1), ...entered(2), sees(one)]] })).toEqual({ lost: 1 });
+    const ghost = { stored: roster(one, two), heard: [[...entered(1), sees(one, two)]] };
+    expect(found(ghost)).toEqual({ contradictions: 1 });
+  });
+
+  test("with whom each of them sees", () => {
+    const heard = [[...entered(1), sees(who(0), who(1))]];
+    expect(found({ stored: roster(who(0)), heard })).toEqual({ lost: 1 });
+  });
+
+  test("twice in one place", () => {
+    const heard = [[...entered(1), sees(who(0))]];
+    expect(found({ stored: roster(who(0), who(0)), heard })).toEqual({ duplicated: 1 });
   });
 });
 

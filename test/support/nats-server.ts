@@ -1,5 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { nats, type NatsOptions } from "@carillon/nats";
 import type { BackplaneContext, OpenBackplane } from "@carillon/server";
+import type { ServerPlace } from "./server-place.ts";
 
 /** Why tests against NATS can't run here; undefined: they can. */
 export function missingNats(): string | undefined {
@@ -18,19 +20,25 @@ export function missingNats(): string | undefined {
   }
 }
 
+/** Any free port of the loopback address. */
+const ANYWHERE: ServerPlace = { host: "127.0.0.1", bind: "127.0.0.1", port: -1, command: [], log: null };
+
 /** A NATS server of its own, with a folder of its own, on a free port that it keeps across restarts. */
 export class NatsServer implements AsyncDisposable {
   readonly folder: string;
+  readonly #place: ServerPlace;
   readonly #copies: string[] = [];
-  #port = -1;
+  #port: number;
   #process: ChildProcess | null = null;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, place: ServerPlace) {
     this.folder = folder;
+    this.#place = place;
+    this.#port = place.port;
   }
 
-  static async start(): Promise<NatsServer> {
-    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")));
+  static async start(place = ANYWHERE): Promise<NatsServer> {
+    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")), place);
     await server.start();
     return server;
   }
@@ -40,23 +48,25 @@ export class NatsServer implements AsyncDisposable {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#place.host}:${this.#port}`;
   }
 
   /** Starts it, or starts it again; resolves once it serves. */
   async start(): Promise<void> {
-    const child = spawn("nats-server", ["-a", "127.0.0.1", "-p", String(this.#port), "-js", "-sd", this.folder], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const { bind, command, log: file } = this.#place;
+    const settings = ["-a", bind, "-p", String(this.#port), "-js", "-sd", this.folder];
+    const [program = "", ...args] = [...command, "nats-server", ...settings];
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = endedWithThisProcess(child);
     let log = "";
     await new Promise<void>((resolve, reject) => {
       child.once("exit", () => reject(new Error(`nats-server ended: ${log}`)));
       child.stderr.on("data", (chunk: Buffer) => {
+        if (file !== null) appendFileSync(file, chunk);
         if (this.#process !== child || log.includes("Server is ready")) return;
         log += chunk.toString();
         if (!log.includes("Server is ready")) return;
-        this.#port = Number(/client connections on 127\.0\.0\.1:(\d+)/.exec(log)?.[1]);
+        this.#port = Number(/client connections on [\d.]+:(\d+)/.exec(log)?.[1]);
         resolve();
       });
     });
@@ -101,7 +111,7 @@ export class NatsServer implements AsyncDisposable {
 
   /** Asks the JetStream API, past every driver. */
   async api(name: string, body: object = {}): Promise<unknown> {
-    const socket = connect(this.#port, "127.0.0.1");
+    const socket = connect(this.#port, this.#place.host);
     const request = JSON.stringify(body);
     socket.write(
       `CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.${name} answer ${request.length}\r\n${request}\r\n`,

@@ -8,7 +8,7 @@ import { findChromium } from "../../scripts/chromium.mjs";
  *
  * @param missing What is missing and what to do about it, as a sentence; `undefined` if everything is there.
  */
-function skipWithout(missing: string | undefined): void {
+export function skipWithout(missing: string | undefined): void {
   beforeEach((context) => {
     if (missing !== undefined) context.skip(missing);
   });

@@ -11,13 +11,19 @@ export function cli(...args: readonly string[]): string {
   return stdout.trim();
 }
 
+/** Starts one server, in a place of its own, with settings that make it a member of a cluster. */
+type MemberStarter = (index: number, settings: readonly string[]) => Promise<RedisServer>;
+
 /** Starts three servers that share the slots of one Redis Cluster. Whoever started them disposes of them. */
-export async function startCluster(): Promise<readonly [RedisServer, RedisServer, RedisServer]> {
-  const one = await startMember();
-  const two = await startMember();
-  const three = await startMember();
+export async function startCluster(
+  start: MemberStarter = startMember,
+): Promise<readonly [RedisServer, RedisServer, RedisServer]> {
+  const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const one = await start(0, settings);
+  const two = await start(1, settings);
+  const three = await start(2, settings);
   const servers = [one, two, three] as const;
-  cli("--cluster", "create", ...servers.map(({ port }) => `127.0.0.1:${port}`), "--cluster-yes");
+  cli("--cluster", "create", ...servers.map(({ address }) => address), "--cluster-yes");
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const infos = await Promise.all(servers.map((server) => server.command("CLUSTER", "INFO")));
@@ -27,7 +33,6 @@ export async function startCluster(): Promise<readonly [RedisServer, RedisServer
   }
 }
 
-async function startMember(): Promise<RedisServer> {
-  const bus = String(await freePort());
-  return RedisServer.start("--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000");
+async function startMember(_: number, settings: readonly string[]): Promise<RedisServer> {
+  return RedisServer.start(...settings, "--cluster-port", String(await freePort()));
 }

@@ -1,10 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { Redis } from "ioredis";
+import type { ServerPlace } from "./server-place.ts";
 
 /** Why suites that need a server are skipped; null: it is there. */
 export const WITHOUT_REDIS: string | null =
@@ -27,26 +29,41 @@ export async function freePort(): Promise<number> {
 
 /** A Redis server of a test's own, in a folder of its own. It is gone when the test is. */
 export class RedisServer implements AsyncDisposable {
-  readonly port: number;
   readonly folder: string;
+  readonly #place: ServerPlace;
   readonly #settings: readonly string[];
   #child: ChildProcess | null = null;
 
-  private constructor(port: number, folder: string, settings: readonly string[]) {
-    this.port = port;
+  private constructor(place: ServerPlace, folder: string, settings: readonly string[]) {
     this.folder = folder;
+    this.#place = place;
     this.#settings = settings;
   }
 
   /** Starts one, with settings as on the command line. Without any it writes an append-only file, synced each second. */
   static async start(...settings: string[]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), await mkdtemp(join(tmpdir(), "carillon-redis-")), settings);
+    const place = { host: "127.0.0.1", bind: "127.0.0.1", port: await freePort(), command: [], log: null };
+    return RedisServer.startAt(place, ...settings);
+  }
+
+  /** Starts one in a place that was chosen for it. */
+  static async startAt(place: ServerPlace, ...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(place, await mkdtemp(join(tmpdir(), "carillon-redis-")), settings);
     await server.start();
     return server;
   }
 
+  get port(): number {
+    return this.#place.port;
+  }
+
+  /** `host:port` */
+  get address(): string {
+    return `${this.#place.host}:${this.port}`;
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.address}`;
   }
 
   /** The server process. */
@@ -58,10 +75,15 @@ export class RedisServer implements AsyncDisposable {
 
   /** Starts it, again after it was ended; for this once with further settings, which win. */
   async start(...further: string[]): Promise<void> {
-    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
+    const { bind, command, log } = this.#place;
+    const own = ["--port", String(this.port), "--bind", bind, "--dir", this.folder, "--save", ""];
     const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
     const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
-    this.#child = endedWithThisProcess(spawn("redis-server", args, { stdio: "ignore" }));
+    const [program = "", ...rest] = [...command, "redis-server", ...args];
+    const out = log === null ? "ignore" : openSync(log, "a");
+    this.#child = endedWithThisProcess(spawn(program, rest, { stdio: ["ignore", out, out] }));
+    // The process has a copy.
+    if (out !== "ignore") closeSync(out);
     await this.ready();
   }
 
@@ -80,7 +102,8 @@ export class RedisServer implements AsyncDisposable {
 
   /** Sends one command over a connection of its own. */
   async command(name: string, ...args: (string | number)[]): Promise<unknown> {
-    const redis = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 });
+    const { host, port } = this.#place;
+    const redis = new Redis({ host, port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 });
     redis.on("error", () => {});
     try {
       await redis.connect();
