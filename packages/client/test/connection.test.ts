@@ -1,6 +1,6 @@
 import { CarillonError, CLOSE_CODES } from "@carillon/protocol";
 import { expect, test } from "vitest";
-import { COMING_BACK, LEAVE, PROTOCOL_ERROR, SILENCE, TICKET_REFUSED } from "../src/core/connection.ts";
+import { COMING_BACK, ENTRIES_LOST, LEAVE, PROTOCOL_ERROR, SILENCE, TICKET_REFUSED } from "../src/core/connection.ts";
 import { SDK } from "../src/connect.ts";
 import type { ConnectionChange } from "../src/index.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -23,9 +23,10 @@ test("connects with a ticket, alone in its frame, and confirms the reply", async
 });
 
 test("the close codes that the client uses are those of the protocol", () => {
-  expect({ COMING_BACK, SILENCE, TICKET_REFUSED, PROTOCOL_ERROR, LEAVE }).toEqual({
+  expect({ COMING_BACK, SILENCE, ENTRIES_LOST, TICKET_REFUSED, PROTOCOL_ERROR, LEAVE }).toEqual({
     COMING_BACK: CLOSE_CODES.draining.code,
     SILENCE: CLOSE_CODES.heartbeat_missed.code,
+    ENTRIES_LOST: CLOSE_CODES.entries_lost.code,
     TICKET_REFUSED: CLOSE_CODES.ticket_refused.code,
     PROTOCOL_ERROR: CLOSE_CODES.protocol_error.code,
     LEAVE: 1000,

@@ -104,3 +104,23 @@ test("the channel's own kind does not matter to its presence", async () => {
   expect(lobby.presence.name).toBe(PRESENCE);
   expect(lobby.kind).toBe(null);
 });
+
+test("who is told that entries were lost sets again what was just seen to end, and not what ended before", async () => {
+  for (const { laterMs, data } of [
+    { laterMs: 0, data: ["A"] },
+    { laterMs: 31_000, data: [] },
+  ]) {
+    const { world, lobby } = await follow();
+    void lobby.presence.enter("A");
+    await world.settle();
+    const first = world.end;
+    first.items(PRESENCE, null, "p1", [member("i1", "ada", "A", 1)], { reset: true });
+    first.push({ push: "live", channel: PRESENCE, pos: "p1" });
+    first.items(PRESENCE, "p1", "p2", [{ key: "i1", version: 2, removed: true }]);
+    await world.advance(laterMs);
+    first.close(4006);
+    await world.advance(500);
+    expect(world.end).not.toBe(first);
+    expect(world.end.sent("set").map((set) => set["data"])).toEqual(data);
+  }
+});

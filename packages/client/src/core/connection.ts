@@ -59,6 +59,8 @@ export const LEAVE = 1000;
 export const COMING_BACK = 4000;
 /** Nothing was heard (`heartbeat_missed`). */
 export const SILENCE = 4002;
+/** The server has lost entries of the instance (`entries_lost`). */
+export const ENTRIES_LOST = 4006;
 /** The server refused the ticket (`ticket_refused`). */
 export const TICKET_REFUSED = 4100;
 /** The server does not speak carillon.1 (`protocol_error`). */

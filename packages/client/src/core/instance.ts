@@ -1,6 +1,12 @@
 import { CarillonError } from "@carillon/protocol";
 import { Asks, type AsksHost } from "./asks.ts";
-import { Connection, type ConnectionChange, type ConnectionOptions, type ConnectionSink } from "./connection.ts";
+import {
+  Connection,
+  ENTRIES_LOST,
+  type ConnectionChange,
+  type ConnectionOptions,
+  type ConnectionSink,
+} from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { isText, type Fields } from "./fields.ts";
 import type { Link } from "./link.ts";
@@ -141,6 +147,7 @@ export class Instance implements ConnectionSink, PublishQueueHost, OwnEntriesHos
   }
 
   changed(change: ConnectionChange): void {
+    if (change.code === ENTRIES_LOST) this.own.entriesLost();
     const error = change.error ?? this.refusal();
     if (error) {
       for (const machine of [this.queue, this.own, this.asks, ...this.#subscriptions.values()]) machine.stop(error);

@@ -36,7 +36,7 @@ interface Slot {
   serial: number;
   /**
    * Version that the entry got; null until the wish has come true. Negative: it ended by other means. Then it does not come
-   * back, unless the server, whose store may have lost it, sets it again.
+   * back, unless the server, whose store may have lost it, sets it again, or says that it can't.
    */
   version: number | null;
   waiting: WasSet[];
@@ -46,6 +46,9 @@ interface Slot {
 
 /** Most keys that one client wishes for, and most callers that wait for one of them. */
 const WISHES_MAX = 1000;
+/** What ended by other means may still come back so for this long, in milliseconds. */
+const LOST_MS = 30_000;
+
 /**
  * What this instance wants its entries to be: the last wish for each channel and key. Only the last counts, so a wish
  * that could not be sent is replaced by the next, not queued. What ends with the instance (presence, cursors, typing
@@ -104,14 +107,22 @@ export class OwnEntries {
 
   /** The server shows an entry of ours, or that it ended by other means (TTL, the server, another user). */
   shown(channel: string, key: string, version: number, isRemoved: boolean): void {
-    const slot = this.#slots.get(idOf(channel, this.#host.isSelf(key) ? null : key));
+    const id = idOf(channel, this.#host.isSelf(key) ? null : key);
+    const slot = this.#slots.get(id);
     // An older version: that was the entry of before the absence, and ours stands after it.
-    if (slot && slot.version !== null && Math.abs(slot.version) < version)
+    if (slot && slot.version !== null && Math.abs(slot.version) < version) {
       slot.version = isRemoved ? -version : version;
+      this.#timers.set(id, LOST_MS, () => (slot.version ?? 0) < 0 && this.#slots.delete(id));
+    }
+  }
+
+  /** The server has lost entries, and can't set them again: what was just seen to end is wished for again. */
+  entriesLost(): void {
+    for (const slot of this.#slots.values()) if ((slot.version ?? 0) < 0) slot.version = null;
   }
 
   #forgetEnded(): void {
-    for (const [id, { version }] of this.#slots) if (version && version < 0) this.#slots.delete(id);
+    for (const [id, slot] of this.#slots) if ((slot.version ?? 0) < 0) this.#slots.delete(id);
   }
 
   #send(id: string, slot: Slot): void {

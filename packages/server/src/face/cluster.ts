@@ -37,7 +37,7 @@ export interface UserConnection {
 /** The sessions of a user over all nodes that answered. */
 export interface UserConnections {
   readonly connections: readonly UserConnection[];
-  /** Nodes that did not answer: there may be more on them. */
+  /** Nodes that did not answer, or could not, as when a user has more there than an answer holds: there may be more. */
   readonly missing: readonly string[];
   /** True: every node answered. */
   readonly isComplete: boolean;
@@ -47,6 +47,7 @@ const TIMEOUT = "2s";
 /** Names of the surveys that every node answers. */
 const STATS = "@stats";
 const USER = "@user";
+const COUNT = "@count";
 
 /**
  * The cluster, from one of its nodes: who is in it, and questions to all of them. Nothing here waits for a dead node longer
@@ -85,20 +86,21 @@ export class Cluster {
 
   /** The sessions that a user has, on all nodes. */
   async connections(user: string, options: SurveyOptions = {}): Promise<UserConnections> {
-    const { answers, missing, isComplete } = await this.#ask(USER, user, options);
+    const { answers, failed, missing, isComplete } = await this.#ask(USER, user, options);
     const connections = answers.flatMap(({ node, answer }) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Nodes of one cluster answer nothing else to that.
       (answer as unknown as readonly Omit<UserConnection, "node">[]).map((found) => ({ node, ...found })),
     );
-    return { connections, missing, isComplete };
+    return { connections, missing: [...missing, ...failed.map(({ node }) => node)], isComplete };
   }
 
   /**
-   * True if the user has a session anywhere, as far as nodes answered. `false` is certain only if all did: see
-   * {@link Cluster.connections}.
+   * True if the user has a session anywhere, as far as nodes answered. `false` is certain only if all did, which
+   * {@link Cluster.connections} tells.
    */
   async isConnected(user: string, options: SurveyOptions = {}): Promise<boolean> {
-    return (await this.connections(user, options)).connections.length > 0;
+    const { answers } = await this.#ask(COUNT, user, options);
+    return answers.some(({ answer }) => typeof answer === "number" && answer > 0);
   }
 
   /** Asks every node a question of the application's own, which the option `surveys` answers there. */
@@ -125,6 +127,7 @@ export class Cluster {
 export function ownSurveys(node: Node): ReadonlyMap<string, SurveyHandler> {
   return new Map<string, SurveyHandler>([
     [STATS, () => statsOf(node)],
+    [COUNT, (user) => (typeof user === "string" ? node.registry.ofUser(user).length : 0)],
     [USER, (user) => (typeof user === "string" ? connectionsOf(node, user) : [])],
   ]);
 }

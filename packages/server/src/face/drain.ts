@@ -28,18 +28,26 @@ export class Drain {
   /**
    * Tells every session to reconnect at a moment within `windowMs`, those too whose connect is decided meanwhile, and
    * waits until they have gone or it is over. What is still there then is read from no more, and waits for the answers
-   * to what it has asked, for a second at most. `raw` closes plain WebSockets, one each.
+   * to what it has asked, for a second at most. `raw` closes plain WebSockets, one each, within the window.
    */
   async run(windowMs: number, raw: readonly (() => void)[] = []): Promise<void> {
     this.#isDraining = true;
     const { ports, registry, metrics } = this.#node;
     const told = new Set<OpenSession>();
     const startMs = ports.monotonicMs();
-    if (windowMs > 0) for (const close of raw) ports.after(ports.random() * windowMs, close);
+    let staying = 0;
+    for (const close of windowMs > 0 ? raw : []) {
+      staying++;
+      ports.after(ports.random() * windowMs, () => {
+        staying--;
+        close();
+      });
+    }
+    const isSomebodyThere = (): boolean => registry.size > 0 || staying > 0;
     const leftMs = (): number => startMs + windowMs - ports.monotonicMs();
     const lastMs = windowMs > 0 ? -SLACK_MS : 0;
     this.#tell(told, windowMs);
-    while (registry.size > 0 && leftMs() > lastMs) {
+    while (isSomebodyThere() && leftMs() > lastMs) {
       await this.#wait();
       this.#tell(told, Math.max(0, leftMs()));
     }

@@ -58,6 +58,8 @@ export interface CommandContext {
     isEnough: (grant: ResolvedGrant) => boolean,
     done: (grant: ResolvedGrant | CarillonError) => void,
   ): void;
+  /** The store has refused, as `not_owner`, what the grant allows for one's own: it is asked for again, now and then. */
+  notEnough(target: Target): void;
   /** Makes a subscription that is attached to the hub already; `start` it after the reply. */
   createSubscription(target: Target): Subscription;
   /**

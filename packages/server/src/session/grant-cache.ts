@@ -13,8 +13,8 @@ const REFUSED_MS = 1_000;
  * those that were not used for longest are forgotten, and asked again. A presence channel has the grant of its parent,
  * seen from its own side.
  *
- * A grant that is not enough for what is asked is asked for again, at most once a second for each channel: a permission that was given
- * is in force then, without anybody being told.
+ * A grant that is not enough for what is asked, or for what the store was asked then, is asked for again, at most once a
+ * second for each channel: a permission that was given is in force then, without anybody being told.
  *
  * There are two generations, each of half the bound: to find the oldest of one map would take time in its size, for
  * each command of a session that goes round more channels than the bound.
@@ -46,21 +46,32 @@ export class GrantCache {
     done: (grant: ResolvedGrant | CarillonError) => void,
   ): void {
     const { grantedBy: channel } = target;
-    const known = this.#known(channel);
-    if (known !== undefined) {
-      const seen = seenFrom(target, known);
-      if (isEnough(seen) || this.#isRefused(channel)) return done(seen);
-    }
+    const remembered = this.#known(channel);
+    const known = remembered === undefined ? null : seenFrom(target, remembered);
+    const until = this.#refusedUntil?.get(channel);
+    const isInForce = until !== undefined && until > this.#ports.monotonicMs();
+    if (known !== null && (isInForce || (until === undefined && isEnough(known)))) return done(known);
     const asked = this.#forgotten;
     this.#hooks.authorize(this.#identity, target, (grant) => {
       // A permission was taken away while the application was asked, and its answer may be of before (P7).
       if (asked !== this.#forgotten) return this.get(target, isEnough, done);
-      if (!("subscribe" in grant)) return done(grant);
+      if (!("subscribe" in grant)) {
+        // What was allowed stays so while the application can't say more.
+        const isAllowed = known !== null && isEnough(known);
+        if (isAllowed) this.#refuse(channel);
+        return done(isAllowed ? known : grant);
+      }
       this.#remember(channel, grant);
+      this.#refusedUntil?.delete(channel);
       const seen = seenFrom(target, grant);
       if (!isEnough(seen)) this.#refuse(channel);
       done(seen);
     });
+  }
+
+  /** The store has refused a command that the grant allowed in part: what belongs to somebody else. */
+  notEnough({ grantedBy: channel }: Target): void {
+    if (this.#refusedUntil?.has(channel) !== true) this.#refuse(channel);
   }
 
   /** Forgets a channel's grant: the permission has changed. */
@@ -69,10 +80,6 @@ export class GrantCache {
     this.#grantsBefore?.delete(channel);
     this.#refusedUntil?.delete(channel);
     this.#forgotten++;
-  }
-
-  #isRefused(channel: string): boolean {
-    return (this.#refusedUntil?.get(channel) ?? 0) > this.#ports.monotonicMs();
   }
 
   #refuse(channel: string): void {

@@ -17,6 +17,8 @@ export interface HeldEntriesOwner {
   readonly remembers: boolean;
   /** Lost entries can be set again now: what held them up is over. */
   readonly restorable: () => void;
+  /** Lost entries can't be set again any more: more is owned than is remembered. */
+  readonly unrestorable: () => void;
 }
 
 /** Told how a change that the client asked for ended. */
@@ -172,8 +174,10 @@ export class HeldEntries {
     if (!isOver()) return;
     for (const other of this.#channels.values()) this.#expire(other);
     if (!isOver()) return;
+    const { hasLost } = this;
     this.#isOverfull = true;
     for (const { entries } of this.#channels.values()) entries.length = 0;
+    if (hasLost) this.#owner.unrestorable();
   }
 
   /** Forgets what has ended by its time. */

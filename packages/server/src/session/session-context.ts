@@ -1,4 +1,4 @@
-import { presenceParent, type CarillonError, type Push } from "@carillon/protocol";
+import { CLOSE_CODES, presenceParent, type CarillonError, type Push } from "@carillon/protocol";
 import type { Payload } from "../backplane/records.ts";
 import type { SmallMap } from "../core/small-map.ts";
 import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
@@ -110,6 +110,10 @@ export class SessionContext implements CommandContext {
     this.#grants.get(target, isEnough, done);
   }
 
+  notEnough(target: Target): void {
+    this.#grants?.notEnough(target);
+  }
+
   /** The permission in a channel has changed: the application is asked again. */
   forgetGrant(channel: string): void {
     this.#grants?.forget(presenceParent(channel) ?? channel);
@@ -151,6 +155,7 @@ export class SessionContext implements CommandContext {
       ports,
       remembers,
       restorable: () => this.host.restorable(this.#owner),
+      unrestorable: () => this.#owner.end(CLOSE_CODES.entries_lost.code, CLOSE_CODES.entries_lost.text, false),
     });
   }
 

@@ -71,6 +71,20 @@ test("plain WebSockets are closed one after the other while the node leaves, and
   expect(Math.max(...closedAt) - Math.min(...closedAt)).toBeGreaterThan(100);
 });
 
+test("plain WebSockets are closed one after the other also when nobody else is there", async () => {
+  await using server = await startServer({
+    raw: { "/raw": { channel: CHAT, format: "json", subscribe: true } },
+  });
+  await server.carillon.ready();
+  const sockets = Array.from({ length: 20 }, () => new WebSocket(`${server.url}/raw`));
+  await Promise.all(sockets.map((socket) => once(socket, "open")));
+  const closedAt: number[] = [];
+  for (const socket of sockets) socket.on("close", () => closedAt.push(performance.now()));
+  await server.carillon.close({ drainMs: 600 });
+  await expect.poll(() => closedAt.length).toBe(20);
+  expect(Math.max(...closedAt) - Math.min(...closedAt)).toBeGreaterThan(100);
+});
+
 test("whoever connects while the node leaves is told to go as well", async () => {
   await using server = await startServer();
   const stays = await server.enter("bob");

@@ -92,3 +92,28 @@ describe("A permission that is taken away", () => {
     expect(kernel.node.metrics.subscriptions).toBe(0);
   });
 });
+
+describe("A permission that is given", () => {
+  it("holds within a second of a refusal, also for what belongs to somebody else", () => {
+    let amend: "own" | "any" = "own";
+    const hooks = {
+      authorize: (_identity: unknown, _target: unknown, done: (grant: ResolvedGrant) => void): void =>
+        done(resolveGrant({ publish: true, amend })),
+    };
+    kernel = openKernel(world, { hooks });
+    const [ada, bob] = ["ada", "bob"].map((user) => {
+      const entered = new Peer(kernel, world);
+      entered.connect({ ticket: kernel.ticket(user) });
+      return entered;
+    });
+    if (ada === undefined || bob === undefined) throw new Error("Expected two peers.");
+    ada.send({ cmd: "publish", id: 2, channel: CHANNEL, publication: "p1", data: 1 });
+    const command = { cmd: "amend", channel: CHANNEL, publication: "p1", erased: true };
+    bob.send({ ...command, id: 2, amendment: "a1" });
+    expect(bob.read()).toMatchObject([{ re: 2, error: { code: "not_owner" } }]);
+    amend = "any";
+    world.advance(1_000);
+    bob.send({ ...command, id: 3, amendment: "a2" });
+    expect(bob.read().filter(({ push }) => push === undefined)).toMatchObject([{ re: 3, ok: {} }]);
+  });
+});

@@ -182,6 +182,21 @@ describe("A node that was taken for dead", () => {
     world.settle();
     expect(peer.read()).toEqual([{ closed: 4006 }]);
   });
+
+  it("ends a session that comes to own more than is remembered before what it has lost was set again", () => {
+    const { peer, instance, session } = enter("ada");
+    peer.send(set(2, "here"));
+    peer.read();
+    reap(ROOM, instance, session);
+    store.isAway = true;
+    kernel.node.ownershipLost(null);
+    world.settle();
+    store.isAway = false;
+    for (let count = 0; count < 3; count++)
+      peer.send(set(3 + count, "x".repeat(100), { channel: `@presence:chat:${count}` }));
+    world.advance(1_000);
+    expect(entries().length > 0 || peer.read().some(({ closed }) => closed === 4006)).toBe(true);
+  });
 });
 
 describe("A node that missed messages of others", () => {

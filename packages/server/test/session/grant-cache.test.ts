@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { defineContract, log } from "@carillon/protocol";
+import { CarillonError, defineContract, log } from "@carillon/protocol";
 import * as v from "valibot";
 import { resolveGrant } from "../../src/policy/grant.ts";
 import { Targets, type Target } from "../../src/policy/target.ts";
@@ -101,6 +101,67 @@ describe("The grants of a session", () => {
     expect(asked).toBe(2);
     for (let count = 0; count < 100; count++) mayPublish();
     expect(asked).toBe(2);
+  });
+
+  it("are asked for again when the store has refused what they allow, once a second at most", () => {
+    let nowMs = 0;
+    let amend: "own" | "any" = "own";
+    let asked = 0;
+    const hooks: Pick<Hooks, "authorize"> = {
+      authorize: (_identity, _target, done) => {
+        asked++;
+        done(resolveGrant({ amend }));
+      },
+    };
+    const cache = new GrantCache(ANN, hooks as Hooks, { monotonicMs: () => nowMs }, GRANTS_MAX);
+    const mayAmend = (): unknown => {
+      let may: unknown = null;
+      cache.get(
+        target(1),
+        (grant) => grant.amend !== null,
+        (grant) => (may = "amend" in grant && grant.amend),
+      );
+      if (may === "own") cache.notEnough(target(1));
+      return may;
+    };
+    for (let count = 0; count < 100; count++) expect(mayAmend()).toBe("own");
+    expect(asked).toBe(1);
+    amend = "any";
+    nowMs += 999;
+    expect(mayAmend()).toBe("own");
+    nowMs += 1;
+    for (let count = 0; count < 100; count++) expect(mayAmend()).toBe("any");
+    expect(asked).toBe(2);
+  });
+
+  it("stay in force for what they allow when the application can't say whether there is more by now", () => {
+    let nowMs = 0;
+    let isBroken = false;
+    let asked = 0;
+    const hooks: Pick<Hooks, "authorize"> = {
+      authorize: (_identity, _target, done) => {
+        asked++;
+        done(isBroken ? new CarillonError("internal", "The rule failed.") : resolveGrant({ publish: true }));
+      },
+    };
+    const cache = new GrantCache(ANN, hooks as Hooks, { monotonicMs: () => nowMs }, GRANTS_MAX);
+    const can = (action: "publish" | "subscribe"): string => {
+      let answer = "";
+      cache.get(
+        target(1),
+        (grant) => grant[action],
+        (grant) => (answer = grant instanceof CarillonError ? "error" : String(grant[action])),
+      );
+      return answer;
+    };
+    expect([can("publish"), can("subscribe")]).toEqual(["true", "false"]);
+    isBroken = true;
+    nowMs += 1_000;
+    asked = 0;
+    expect(Array.from({ length: 10 }, () => can("publish"))).toEqual(Array.from({ length: 10 }, () => "true"));
+    expect(asked).toBe(1);
+    nowMs += 1_000;
+    expect(can("subscribe")).toBe("error");
   });
 
   it("are asked for about as often by whoever is refused everywhere as by whoever asks for ever other channels", () => {

@@ -42,6 +42,7 @@ export const amend: Command<AmendInput> = {
         else {
           const { identity } = context;
           const { options, version } = target;
+          const answered = answerAppend(context, answer);
           submit(context, {
             channel,
             options,
@@ -51,7 +52,10 @@ export const amend: Command<AmendInput> = {
             tags: null,
             meta: null,
             expiresInMs: 0,
-            done: answerAppend(context, answer),
+            done: (result) => {
+              if (!result.ok && result.code === "not_owner") context.notEnough(target);
+              answered(result);
+            },
             publisher: identity.publisher,
             amend: { target: publication, onlyBy: grant.amend === "any" ? null : identity.publisher.user },
             idempotency: {

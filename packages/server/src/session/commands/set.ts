@@ -51,7 +51,10 @@ export const set: Command<SetInput> = {
               done: (result) => {
                 ended?.(result);
                 if (result.ok) answer.ok({ pos: result.pos, version: result.version });
-                else answer.failure(result);
+                else {
+                  if (result.code === "not_owner") context.notEnough(target);
+                  answer.failure(result);
+                }
               },
             });
           }
