@@ -198,9 +198,13 @@ export async function portsFrom(port) {
 function listen(port) {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    const refuse = () => reject(new Error(`Port ${port} can't be had: choose others with PORT, such as PORT=9080.`));
-    if (!(port <= 65_535)) return refuse();
-    server.once("error", refuse);
+    const refuse = (/** @type {string} */ why) =>
+      reject(new Error(`Port ${port} ${why}: choose others with PORT, such as PORT=9080 for 9080 to 9085.`));
+    if (!(port <= 65_535)) return refuse("is none");
+    server.once("error", (error) => {
+      const isTaken = "code" in error && error.code === "EADDRINUSE";
+      refuse(isTaken ? "is in use" : "can't be had");
+    });
     server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }

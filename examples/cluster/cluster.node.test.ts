@@ -58,6 +58,27 @@ describe.each(["redis", "nats"])("the cluster example over %s", (broker) => {
 });
 
 describe("the cluster example", () => {
+  needsPrograms("haproxy", "redis-server");
+
+  it("leaves nothing running when it is killed, and has its folder to itself while it runs", async () => {
+    const env = { CLUSTER_DATA: mkdtempSync(join(tmpdir(), "carillon-example-")), PORT: "0", BROKER: "redis" };
+    await using cluster = new Program({ file: startFile, env });
+    const [processes] = await cluster.until(/Processes: .*\n/);
+    const pids = [...processes.matchAll(/: (\d+)/g)].map(([, pid]) => Number(pid));
+    expect(pids.filter(isRunning)).toHaveLength(5);
+    await using second = new Program({ file: startFile, env });
+    expect([await second.ended, second.stderr]).toEqual([1, expect.stringMatching(/^A cluster is running in the fol/)]);
+    cluster.kill();
+    await cluster.ended;
+    await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+    // What it left behind is in nobody's way.
+    await using third = new Program({ file: startFile, env });
+    await third.until(/The chat on three nodes is at/);
+    third.interrupt();
+    expect(await third.ended).toBe(0);
+    rmSync(env.CLUSTER_DATA, { recursive: true, force: true });
+  });
+
   it("says in a sentence what is wrong: a port that is taken, no cluster to restart", async () => {
     const env = { CLUSTER_DATA: mkdtempSync(join(tmpdir(), "carillon-example-")), PORT: "1" };
     await using taken = new Program({ file: startFile, env: { ...env, PORT: "65535" } });
@@ -67,6 +88,14 @@ describe("the cluster example", () => {
     rmSync(env.CLUSTER_DATA, { recursive: true, force: true });
   });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 /** Says something again and again, without waiting for it to be stored. */
 class Talk {

@@ -1,7 +1,7 @@
 // Asks the running cluster to restart its nodes one after the other, and prints how it goes.
-import { connect } from "node:net";
+import { askForRestart } from "./control.mjs";
 
-const socket = connect(`${process.env.CLUSTER_DATA || "data"}/control.sock`);
+const socket = askForRestart(process.env.CLUSTER_DATA || "data");
 socket.on("error", () => {
   console.error("No cluster is running here: start one with npm start -w examples/cluster.");
   process.exitCode = 1;

@@ -1,6 +1,7 @@
 // One process that is kept running: started, watched, started again when it dies, ended when it is told to.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 
 /** A start takes this long at most, in milliseconds. */
 const START_MS = 15_000;
@@ -19,6 +20,24 @@ const AGAIN_MS = 1_000;
  * @property {() => Promise<boolean>} isReady whether it serves
  * @property {string} [log] the file in which it says what goes wrong, if it doesn't say it here
  */
+
+const CARETAKER = fileURLToPath(new URL("caretaker.mjs", import.meta.url));
+/** Ends what runs when this process is killed. Started with the first service. @type {import("node:stream").Writable | null} */
+let caretaker = null;
+
+/** @param {"+" | "-"} sign whether it has begun or ended @param {number | undefined} pid */
+function tellCaretaker(sign, pid) {
+  if (pid === undefined) return;
+  if (caretaker === null) {
+    const child = spawn(process.execPath, [CARETAKER], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+    caretaker = child.stdin;
+    // Without it things go on as before.
+    child.on("error", () => {});
+    caretaker.on("error", () => {});
+    child.unref();
+  }
+  caretaker.write(`${sign}${pid}\n`);
+}
 
 /** @param {number} ms @returns {Promise<void>} */
 export const pause = (ms) => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -87,6 +106,8 @@ export class Service {
       detached: true,
     });
     child.on("error", (error) => console.error(`${this.name} | ${error.message}`));
+    tellCaretaker("+", child.pid);
+    child.once("exit", () => tellCaretaker("-", child.pid));
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (/** @type {string} */ text) => {
         for (const line of text.split("\n")) if (line.trim() !== "") console.log(`${this.name} | ${line}`);

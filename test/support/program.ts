@@ -59,6 +59,11 @@ export class Program implements AsyncDisposable {
     this.#process.kill("SIGINT");
   }
 
+  /** SIGKILL: nothing of it can tidy up. */
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
   /** Ends it, if it has not ended, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill();
