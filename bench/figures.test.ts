@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { differenceOf } from "./against/difference.ts";
+import { capacityArguments } from "./arithmetic/arguments.ts";
 import { optionsOf } from "./options.ts";
 import { plotOf } from "./report/plots.ts";
 import { resultTable } from "./report/table.ts";
@@ -96,16 +97,28 @@ describe("the command line", () => {
   });
 
   it("says what it does not know", () => {
-    expect(() => optionsOf(["13"])).toThrow(/Expected a scenario, got "13"/);
+    expect(() => optionsOf(["99"])).toThrow(/Expected a scenario, got "99"/);
     expect(() => optionsOf(["--rounds", "x"])).toThrow(/Expected --rounds/);
   });
 
   it("knows a scenario of each number, and a bar for each but those that only describe", () => {
-    expect(SCENARIOS.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(SCENARIOS.map(({ number }) => number)).toEqual(SCENARIOS.map((_, index) => index + 1));
     const [first] = SCENARIOS;
     expect(
       first?.judge([row("Carillon", 1), row("ws", 31), row("Bun", 1), row("Socket.IO", 39)]).map(({ isMet }) => isMet),
     ).toEqual([true, true, false]);
     expect(figureOf(row("ws", 1, 3), "cpuUs")?.median).toBe(2);
+  });
+});
+
+describe("the command line of the arithmetic", () => {
+  it("is a load, help, or a sentence that says what is wrong", () => {
+    const load = { connections: 20_000, channels: 1, publishes: 100, subscribers: 100, bytes: 100, connects: 10 };
+    expect(capacityArguments(["--connections", "20000"])).toEqual({ ...load, nodes: null });
+    expect(capacityArguments(["--help"])).toBe("help");
+    expect(capacityArguments(["--connections", "many"])).toMatch(
+      /^--connections: expected a number above 0, got "many"/,
+    );
+    expect(capacityArguments(["--conections", "1"])).toMatch(/^Unknown option '--conections'/);
   });
 });

@@ -13,6 +13,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     sourcemap: true,
     modulePreload: { polyfill: false },
+    // Where the time of the build goes on a slow machine is no news to whoever starts the chat.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { proxy: { "/ticket": "http://127.0.0.1:3000", "/realtime": { target: "ws://127.0.0.1:3000", ws: true } } },
 });

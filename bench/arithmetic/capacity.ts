@@ -100,10 +100,14 @@ export function plan(load: Load): string[][] {
     [
       "processors of Redis",
       number(broker),
-      `${number(Math.ceil(broker / COSTS.share))} shards at ${COSTS.share * 100} %; a channel is on one`,
+      `${counted(Math.ceil(broker / COSTS.share), "shard")} at ${COSTS.share * 100} %; a channel is on one`,
     ],
     ["control messages/s to nodes", number(control), `${mega(control * COSTS.controlBytes)}, out of one shard`],
   ];
+}
+
+function counted(count: number, what: string): string {
+  return `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function number(value: number): string {

@@ -27,18 +27,21 @@ const ANYWHERE: ServerPlace = { host: "127.0.0.1", bind: "127.0.0.1", port: -1, 
 export class NatsServer implements AsyncDisposable {
   readonly folder: string;
   readonly #place: ServerPlace;
+  readonly #settings: readonly string[];
   readonly #copies: string[] = [];
   #port: number;
   #process: ChildProcess | null = null;
 
-  private constructor(folder: string, place: ServerPlace) {
+  private constructor(folder: string, place: ServerPlace, settings: readonly string[]) {
     this.folder = folder;
+    this.#settings = settings;
     this.#place = place;
     this.#port = place.port;
   }
 
-  static async start(place = ANYWHERE): Promise<NatsServer> {
-    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")), place);
+  /** Starts one, with further settings as on the command line. */
+  static async start(place = ANYWHERE, settings: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")), place, settings);
     await server.start();
     return server;
   }
@@ -54,7 +57,7 @@ export class NatsServer implements AsyncDisposable {
   /** Starts it, or starts it again; resolves once it serves. */
   async start(): Promise<void> {
     const { bind, command, log: file } = this.#place;
-    const settings = ["-a", bind, "-p", String(this.#port), "-js", "-sd", this.folder];
+    const settings = ["-a", bind, "-p", String(this.#port), "-js", "-sd", this.folder, ...this.#settings];
     const [program = "", ...args] = [...command, "nats-server", ...settings];
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = endedWithThisProcess(child);

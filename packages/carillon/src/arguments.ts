@@ -68,11 +68,13 @@ Options:
 Where everything is kept: messages, rooms, credentials, who guests are. One of:
   --data DIR       a folder, for one server. ${IN_MEMORY} keeps nothing
                                                    (environment: CARILLON_DATA, default ./data; serve: ${IN_MEMORY})
-  --redis URL      Redis 7 or newer, for many servers; those with the same URL and name are one cluster
-                                                   (environment: CARILLON_REDIS, which nobody else on the machine sees)
+  --redis URL      Redis 7 or newer, for many servers; those with the same URL and name are one cluster. Every user of
+                   the machine sees a command line: put a URL with a password into the environment
+                                                   (environment: CARILLON_REDIS)
   --nats URL       NATS 2.9 or newer with JetStream, likewise; several of one cluster with commas
                                                    (environment: CARILLON_NATS)
-  --name NAME      name of the cluster             (environment: CARILLON_NAME, default carillon)
+  --name NAME      name of the cluster, with --redis or --nats
+                                                   (environment: CARILLON_NAME, default carillon)
 
 Environment:
   CARILLON_ORIGINS    origins of pages that may connect beside the server's own, separated by commas: behind a proxy,

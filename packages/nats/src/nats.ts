@@ -141,7 +141,10 @@ async function connectTo({ servers, connection }: NatsOptions): Promise<NatsConn
   } catch (error) {
     const where = server.servers.join(", ");
     if (error instanceof errors.AuthorizationError) {
-      const message = `NATS at ${where} lets nobody in by this user and password: ${error.message}.`;
+      const message =
+        server.user === undefined && server.token === undefined && connection === undefined
+          ? `NATS at ${where} wants credentials and got none: expected a URL like nats://user:password@host:4222.`
+          : `NATS at ${where} lets nobody in by this user and password: ${error.message}.`;
       throw new NatsStoreError("refused", message, { cause: error });
     }
     const message = `NATS can't be reached at ${where}: ${error instanceof Error ? error.message : String(error)}.`;

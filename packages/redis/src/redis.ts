@@ -147,14 +147,20 @@ const REFUSAL = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b/;
 
 function refused({ host, port }: DriverOptions, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  return new RedisError("refused", `Redis at ${host}:${port} lets nobody in by this user and password: ${message}`, {
-    cause: error,
-  });
+  const where = `Redis at ${host}:${port}`;
+  const sentence = message.includes("NOAUTH")
+    ? `${where} wants a password and got none: expected a URL like redis://user:password@${host}:${port}.`
+    : `${where} lets nobody in by this user and password: ${message}`;
+  return new RedisError("refused", sentence, { cause: error });
 }
+
+/** What the driver says of an answer that is none of Redis's, and asks to be told as a fault of its own. */
+const NO_REDIS = /\bUnknown RESP type\b/;
 
 function unreachable({ host, port }: DriverOptions, error: unknown): Error {
   if (error instanceof RedisError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? error.message : String(error);
+  const message = NO_REDIS.test(said) ? "what answers there is no Redis" : said;
   return new RedisError("unreachable", `Redis at ${host}:${port} does not serve: ${message}`, { cause: error });
 }
 
