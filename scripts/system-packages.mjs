@@ -57,6 +57,12 @@ const PACKAGES = [
     // Other systems have no such network.
     isPresent: () => process.platform !== "linux" || capture(program, args).isOk,
   })),
+  {
+    name: "nginx",
+    elsewhere: "nginx 1.18 or newer",
+    without: "the suite of the cluster example's nginx.conf is skipped",
+    isPresent: () => capture("nginx", ["-v"]).isOk,
+  },
 ];
 
 /** @returns {boolean} whether this is Debian itself: elsewhere, Ubuntu included, `chromium` is not a plain package. */

@@ -14,7 +14,7 @@ export default defineConfig({
     sourcemap: true,
     modulePreload: { polyfill: false },
     // Where the time of the build goes on a slow machine is no news to whoever starts the chat.
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
   server: { proxy: { "/ticket": "http://127.0.0.1:3000", "/realtime": { target: "ws://127.0.0.1:3000", ws: true } } },
 });

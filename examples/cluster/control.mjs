@@ -10,9 +10,8 @@ const placeIn = (data) => `${data}/control.sock`;
 
 /** Asks a running cluster for a rolling restart; what it says comes from the socket. @param {string} data */
 export function askForRestart(data) {
-  return connect(placeIn(data), function () {
-    this.write(`${RESTART}\n`);
-  });
+  const socket = connect(placeIn(data), () => socket.write(`${RESTART}\n`));
+  return socket;
 }
 
 /** Whoever asks gets a rolling restart, and reads how it goes. One cluster has a folder to itself. */
@@ -65,8 +64,13 @@ export class Control {
 
   /** @param {import("node:net").Socket} socket */
   async #restart(socket) {
-    if (this.#cluster === null) return void socket.end("The cluster is starting: wait until it says where it is.\n");
-    if (this.#isRestarting) return void socket.end("A restart is under way already.\n");
+    if (this.#cluster === null || this.#isRestarting) {
+      const isStarting = this.#cluster === null;
+      socket.end(
+        isStarting ? "The cluster is starting: ask again in a moment.\n" : "A restart is under way already.\n",
+      );
+      return;
+    }
     this.#isRestarting = true;
     const say = (/** @type {string} */ line) => {
       console.log(line);

@@ -48,6 +48,7 @@ describe("nginx.conf of the cluster example", () => {
       }
       await expect.poll(() => heard.length).toBeGreaterThanOrEqual(said.length);
       expect(heard).toEqual(said);
+      expect(nginx.isRunning).toBe(true);
       expect((await fetch(url)).headers.get("content-type")).toMatch(/^text\/html/);
     } finally {
       ada.close();
@@ -88,13 +89,20 @@ class Nginx implements AsyncDisposable {
     const moved = PORTS.reduce((text, port, index) => text.replace(`:${port}`, `:${ports[index]}`), config);
     writeFileSync(join(folder, "nginx.conf"), moved);
     const nginx = new Nginx(folder);
-    await expect.poll(async () => (await fetch(url).catch(() => null))?.status).toBe(200);
+    while ((await fetch(url).catch(() => null))?.status !== 200) {
+      if (!nginx.isRunning) throw new Error("nginx ended at its start.");
+      await new Promise((resolve) => void setTimeout(resolve, 50));
+    }
     return nginx;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = once(this.#child, "exit");
-    if (this.#child.exitCode === null && this.#child.kill("SIGTERM")) await ended;
+    if (this.isRunning && this.#child.kill("SIGTERM")) await ended;
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

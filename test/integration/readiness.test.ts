@@ -24,7 +24,7 @@ describe.each(["redis", "nats"] as const)("a server whose %s is away", (kind) =>
       await lobby.subscribe();
       await ada.say("lobby", "before");
       const states: string[] = [];
-      for (const { client } of [ada, bob]) client.on("state", (state) => void states.push(state));
+      for (const { client } of [ada, bob]) client.on("state", ({ state }) => void states.push(state));
 
       await (broker instanceof RedisServer ? broker.end() : broker.stop());
       await expect.poll(() => look(server, "readyz")).toEqual([503, { status: "ok", store: "unreachable" }]);

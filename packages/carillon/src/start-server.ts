@@ -53,7 +53,7 @@ export interface RunningServer {
   readonly openPaths: readonly string[];
   /**
    * Leaves (clients are told to go, spread over the time for that), ends whatever is left, and closes the store when all
-   * that was asked for is written. Takes some 2 s more than that time at most, and with a broker some 4 s.
+   * that was asked for is written. Takes some 3 s more than that time at most, and 15 s more if a broker does not answer.
    */
   close(): Promise<void>;
 }
