@@ -87,20 +87,32 @@ function authorize<C extends Contract, U extends UserSchema>(
   done: (grant: ResolvedGrant | CarillonError) => void,
 ): void {
   if (typeof rule !== "function") return done(NO_GRANT);
-  settle<Grant | boolean>(
+  let grant: Grant | boolean | Promise<Grant | boolean>;
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-call, typescript/no-unsafe-assignment -- The options' type says what a rule is.
+    grant = rule(new RuleContext(identity, target));
+  } catch (error) {
+    return done(refusalOf(context, target, error));
+  }
+  // Most rules answer at once, and each subscribe asks one: functions are made for those alone that don't.
+  if (!isPromise(grant)) return done(resolveGrant(grant));
+  void settleLater(
     context,
-    // oxlint-disable-next-line typescript/no-unsafe-call, typescript/no-unsafe-return -- The options' type says what a rule is.
-    () => rule(new RuleContext(identity, target)),
-    (grant) => done(resolveGrant(grant)),
-    (error) => {
-      if (error instanceof CarillonError) return done(error);
-      context.logger.error("An authorize rule failed; nothing was granted.", {
-        pattern: target.pattern,
-        error: String(error),
-      });
-      done(NO_GRANT);
-    },
+    grant,
+    (later) => done(resolveGrant(later)),
+    (error) => done(refusalOf(context, target, error)),
   );
+}
+
+/** What a rule that failed grants: nothing, unless it said why itself. */
+function refusalOf(
+  { logger }: { readonly logger: Logger },
+  target: Target,
+  error: unknown,
+): ResolvedGrant | CarillonError {
+  if (error instanceof CarillonError) return error;
+  logger.error("An authorize rule failed; nothing was granted.", { pattern: target.pattern, error: String(error) });
+  return NO_GRANT;
 }
 
 /**

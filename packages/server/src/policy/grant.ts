@@ -57,7 +57,9 @@ export function sharedGrant({
   enter,
   set,
 }: ResolvedGrant): ResolvedGrant {
-  const flags = [subscribe, publish, history, presence, enter].reduce((bits, flag) => bits * 2 + Number(flag), 0);
+  // Numbers, so that what a rule without types got wrong is no grant at all, instead of a truthy one.
+  const flags =
+    Number(subscribe) * 16 + Number(publish) * 8 + Number(history) * 4 + Number(presence) * 2 + Number(enter);
   return GRANTS[flags]![REACHES.indexOf(amend)]![REACHES.indexOf(set)]!;
 }
 

@@ -22,9 +22,11 @@ export class TokenBucket {
     this.#atMs = ports.monotonicMs();
   }
 
-  /** Takes a token and returns 0, or takes none and returns the milliseconds, 1 or more, until there is one. */
-  take(): number {
-    const now = this.#ports.monotonicMs();
+  /**
+   * Takes a token and returns 0, or takes none and returns the milliseconds, 1 or more, until there is one. `now` is for
+   * who has just read the monotonic clock.
+   */
+  take(now: number = this.#ports.monotonicMs()): number {
     const { perSecond, burst } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, now - this.#atMs) * perSecond) / 1_000);
     this.#atMs = now;

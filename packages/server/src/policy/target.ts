@@ -29,7 +29,7 @@ export interface Target {
 }
 
 /** Half of the names whose target is remembered. Each costs some hundred bytes; a name that was forgotten is parsed again. */
-const REMEMBERED_MAX = 8_192;
+const REMEMBERED_MAX = 16_384;
 
 /**
  * Channels of a contract, found by name. Parsed once here: whoever guards and whoever routes see the same value. The

@@ -4,8 +4,8 @@ import type { Answerer } from "./command.ts";
 
 /** Where a reply goes. */
 export interface AnswerSink {
-  /** A reply, encoded or to be encoded. */
-  reply(reply: object | Uint8Array): void;
+  /** A reply: as an object, as its JSON text, or as whole frames. */
+  reply(reply: object | string | Uint8Array): void;
   /** A command has its answer. */
   answered(isOk: boolean): void;
 }
@@ -30,6 +30,10 @@ export class Answer implements Answerer {
     this.#end(true, { re: this.id, ok: result });
   }
 
+  okText(result: string): void {
+    this.#end(true, `{"re":${this.id},"ok":${result}}`);
+  }
+
   okEncoded(bytes: Uint8Array): void {
     this.#end(true, bytes);
   }
@@ -52,7 +56,7 @@ export class Answer implements Answerer {
     this.#end(false, { re: this.id, error });
   }
 
-  #end(isOk: boolean, reply: object | Uint8Array): void {
+  #end(isOk: boolean, reply: object | string | Uint8Array): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#sink.reply(reply);

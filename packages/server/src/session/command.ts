@@ -27,6 +27,8 @@ export interface Answerer {
   /** Asks to be called if the command fails in a way that invites a repetition, before the next command is looked at. */
   whenRetryable(callback: () => void): void;
   ok(result: object): void;
+  /** A result as JSON text: to put together what is mostly the same costs less than to make an object and take it apart. */
+  okText(result: string): void;
   /** A reply that was encoded already. */
   okEncoded(bytes: Uint8Array): void;
   fail(code: ErrorCode, message: string): void;

@@ -1,4 +1,3 @@
-import type { ConnectResult } from "@carillon/protocol";
 import type { Admitted } from "../policy/admission.ts";
 import type { Fields } from "./command.ts";
 import type { SessionHost } from "./host.ts";
@@ -27,19 +26,17 @@ export function readConnect({ ticket, resume, contract }: Fields): ConnectInput 
   };
 }
 
-/** The reply to a connect that succeeded. */
-export function connectResult(session: string, admitted: Admitted, host: SessionHost): ConnectResult {
-  const { limits } = host;
-  return {
-    session,
-    instance: admitted.instance,
-    user: admitted.user.id,
-    resume: admitted.resume,
-    features: [],
-    limits: { messageBytes: limits.messageBytes, channels: limits.channelsPerSession, historyPage: limits.pageItems },
-    idempotency: { windowMs: limits.idempotencyWindowMs, epoch: host.idempotencyEpoch },
-    time: admitted.now,
-    heartbeatMs: limits.heartbeatMs,
-    ...(admitted.lifetimeMs === null ? {} : { lifetimeMs: admitted.lifetimeMs }),
-  };
+/**
+ * The result of a connect that succeeded, as JSON text; `ConnectResult` of the protocol has its fields. Ids and credentials
+ * have an alphabet that needs no escaping.
+ */
+export function connectResult(session: string, admitted: Admitted, host: SessionHost): string {
+  const { messageBytes, channelsPerSession, pageItems, idempotencyWindowMs, heartbeatMs } = host.limits;
+  const { instance, user, resume, now, lifetimeMs } = admitted;
+  return (
+    `{"session":"${session}","instance":"${instance}","user":${JSON.stringify(user.id)},"resume":"${resume}","features":[],` +
+    `"limits":{"messageBytes":${messageBytes},"channels":${channelsPerSession},"historyPage":${pageItems}},` +
+    `"idempotency":{"windowMs":${idempotencyWindowMs},"epoch":${JSON.stringify(host.idempotencyEpoch)}},` +
+    `"time":${now},"heartbeatMs":${heartbeatMs}${lifetimeMs === null ? "" : `,"lifetimeMs":${lifetimeMs}`}}`
+  );
 }

@@ -41,8 +41,8 @@ export class Inbox {
     this.#rate = new TokenBucket(host.ports, host.commandRate);
   }
 
-  /** A frame came: text, or bytes. */
-  add(payload: string | Uint8Array): void {
+  /** A frame came: text, or bytes; at a time of the monotonic clock. */
+  add(payload: string | Uint8Array, nowMs: number): void {
     if (this.#isClosed) return;
     const { messagesPerFrame } = this.#host.limits;
     let messages: readonly Decoded[];
@@ -56,7 +56,7 @@ export class Inbox {
     // A frame without a message counts as one, or a flood of them would cost its sender nothing.
     for (const message of messages.length === 0 ? [NOTHING] : messages) {
       // Nearly always nothing waits, and a message need not either.
-      if (this.#queue === null && this.#mayTake()) this.#take(message, isAlone);
+      if (this.#queue === null && this.#mayTake(nowMs)) this.#take(message, isAlone);
       else {
         this.#queue ??= [];
         this.#queue.push({ message, isAlone });
@@ -69,7 +69,7 @@ export class Inbox {
   pump(): void {
     // Taking a message can make the owner ready again, and so call back: the loop that runs goes on by itself.
     if (this.#isTaking || this.#isClosed) return;
-    while (this.#queue !== null && this.#mayTake()) {
+    while (this.#queue !== null && this.#mayTake(this.#host.ports.monotonicMs())) {
       const next = this.#queue.shift();
       if (this.#queue.length === 0) this.#queue = null;
       if (next !== undefined) this.#take(next.message, next.isAlone);
@@ -96,12 +96,12 @@ export class Inbox {
     this.#isTaking = false;
   }
 
-  #mayTake(): boolean {
-    return !this.#isTaking && !this.#isClosed && this.#owner.isReady && this.#hasToken();
+  #mayTake(nowMs: number): boolean {
+    return !this.#isTaking && !this.#isClosed && this.#owner.isReady && this.#hasToken(nowMs);
   }
 
-  #hasToken(): boolean {
-    const waitMs = this.#rate.take();
+  #hasToken(nowMs: number): boolean {
+    const waitMs = this.#rate.take(nowMs);
     if (waitMs === 0) return true;
     this.#timer ??= this.#host.ports.after(waitMs, () => {
       this.#timer = null;

@@ -1,4 +1,4 @@
-import { encodeRecord, type Position, type Publisher } from "@carillon/protocol";
+import { encodeRecord, type ChannelKind, type Position, type Publisher } from "@carillon/protocol";
 import type { ChannelRecord, Payload, PublicationRecord } from "../backplane/records.ts";
 import type { Group } from "../hub/group.ts";
 import type { Unit } from "../hub/unit.ts";
@@ -13,6 +13,11 @@ import type { Framing } from "./connection.ts";
 export function jsonGroup(framing: Framing): Group {
   const { forUnits = framing } = framing;
   return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, forUnits) };
+}
+
+/** The result of a subscribe. */
+export function subscribedText(channel: string, kind: ChannelKind, pos: Position | null, isLive: boolean): string {
+  return `{"channel":"${channel}","kind":"${kind}","pos":${quote(pos)},"live":${isLive}}`;
 }
 
 /** The reply to a publish or an amendment that was stored. It is put together from text: each publish has one. */

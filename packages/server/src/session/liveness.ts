@@ -32,9 +32,9 @@ export class Liveness {
     this.#taken = connection.takenBytes;
   }
 
-  /** Something came from the peer. */
-  heard(): void {
-    this.#heardAt = this.#ports.monotonicMs();
+  /** Something came from the peer. `nowMs` is for who has just read the monotonic clock. */
+  heard(nowMs: number = this.#ports.monotonicMs()): void {
+    this.#heardAt = nowMs;
   }
 
   /**

@@ -38,6 +38,10 @@ export class FrameScanner {
   scan(chunk: Uint8Array): void {
     this.messages = 0;
     this.compressed = null;
+    if (this.#isWholeMessage(chunk)) {
+      this.messages = 1;
+      return;
+    }
     for (let at = 0; at < chunk.byteLength && !this.#isOver;) {
       if (this.#payloadLeft === 0) {
         if (this.#headerBytes === 0 && this.#mayInflate) this.#takeMark(chunk, at);
@@ -50,6 +54,19 @@ export class FrameScanner {
       at += skipped;
       if (this.#payloadLeft === 0) this.#endFrame();
     }
+  }
+
+  /** What most chunks are, seen at a glance: one message in one frame, well-formed, and nothing else. */
+  #isWholeMessage(chunk: Uint8Array): boolean {
+    const isBetweenMessages = this.#headerBytes === 0 && this.#payloadLeft === 0 && this.fragments === 0;
+    if (!isBetweenMessages || this.#isOver || this.#mayInflate || chunk.byteLength < 2 + MASK_BYTES) return false;
+    const first = chunk[0] ?? 0;
+    const second = chunk[1] ?? 0;
+    if ((first !== (FINAL | TEXT) && first !== (FINAL | BINARY)) || (second & MASKED) === 0) return false;
+    const code = second & 0x7f;
+    if (code < 126) return chunk.byteLength === 2 + MASK_BYTES + code;
+    const length = (chunk[2] ?? 0) * 256 + (chunk[3] ?? 0);
+    return code === 126 && length >= 126 && chunk.byteLength === 4 + MASK_BYTES + length;
   }
 
   #takeMark(chunk: Uint8Array, at: number): void {

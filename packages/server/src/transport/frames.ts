@@ -22,8 +22,18 @@ export const FINAL_BINARY = 0x82;
 /** Frames of a WebSocket without extensions, for every connection alike. */
 export const WEBSOCKET_FRAMING: Framing = { text: textFrame, binary: binaryFrame };
 
+/**
+ * Most UTF-8 bytes of a text whose frame is put together in shared memory. Its memory is shared with that of others around
+ * its time, so a frame that is kept keeps {@link SHARED_BYTES}, as small buffers of Node do.
+ */
+const SHARED_TEXT_BYTES_MAX = 2_048;
+const SHARED_BYTES = 8_192;
+/** Most UTF-8 bytes of a UTF-16 unit. */
+const BYTES_PER_UNIT_MAX = 3;
+
 /** A text frame. Lone surrogates, which UTF-8 can't express, become U+FFFD. */
 export function textFrame(payload: string): Buffer {
+  if (payload.length * BYTES_PER_UNIT_MAX <= SHARED_TEXT_BYTES_MAX) return SHARED_MEMORY.textFrame(payload);
   const length = Buffer.byteLength(payload);
   const start = headerBytes(length);
   const bytes = Buffer.allocUnsafe(start + length);
@@ -31,6 +41,36 @@ export function textFrame(payload: string): Buffer {
   bytes.write(payload, start, length, "utf8");
   return bytes;
 }
+
+/**
+ * Memory for small frames, cut off piece by piece. Text is written before its length is known, where it will stand if all
+ * of it is ASCII: to count its bytes first and to make a buffer of that size costs twice as much as writing them.
+ */
+class SharedMemory {
+  #memory = Buffer.allocUnsafeSlow(SHARED_BYTES);
+  #used = 0;
+
+  textFrame(payload: string): Buffer {
+    if (this.#used + HEADER_BYTES_MAX + payload.length * BYTES_PER_UNIT_MAX > SHARED_BYTES) {
+      this.#memory = Buffer.allocUnsafeSlow(SHARED_BYTES);
+      this.#used = 0;
+    }
+    const memory = this.#memory;
+    const at = this.#used;
+    const guess = at + headerBytes(payload.length);
+    const length = memory.write(payload, guess, "utf8");
+    const start = at + headerBytes(length);
+    if (start !== guess) memory.copyWithin(start, guess, guess + length);
+    this.#used = start + length;
+    const frame = memory.subarray(at, start + length);
+    writeHeader(frame, FINAL_TEXT, length);
+    return frame;
+  }
+}
+
+/** Of a frame of at most {@link SHARED_TEXT_BYTES_MAX}. */
+const HEADER_BYTES_MAX = 4;
+const SHARED_MEMORY = new SharedMemory();
 
 /** A binary frame. The payload is copied. */
 export function binaryFrame(payload: Uint8Array): Buffer {
@@ -57,7 +97,8 @@ function writeHeader(frame: Buffer, first: number, length: number): void {
     frame[1] = length;
   } else if (length < 65_536) {
     frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
+    frame[2] = length >> 8;
+    frame[3] = length & 0xff;
   } else {
     frame[1] = 127;
     frame.writeUInt32BE(Math.floor(length / 4_294_967_296), 2);

@@ -24,5 +24,6 @@ function withoutPort(entry: string): string {
 
 /** A socket that listens on IPv6 shows IPv4 peers as `::ffff:1.2.3.4`; they are the same peers. */
 function withoutMapping(address: string): string {
+  if (!address.startsWith("::")) return address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -32,14 +32,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~%-]+)(?::\d{1,5})?$/;
 /** Most characters of a subprotocol header: a token for each version of a codec, and room. */
 const PROTOCOLS_MAX = 1_024;
-/** Headers that decide how the request is read, and so may stand in it once only. */
-const SINGLE_HEADERS: ReadonlySet<string> = new Set([
-  "host",
-  "origin",
-  "upgrade",
-  "sec-websocket-key",
-  "sec-websocket-version",
-]);
+/** Headers that decide how the request is read, and so may stand in it once only. No two are of one length. */
+const SINGLE_HEADERS: readonly string[] = ["host", "origin", "upgrade", "sec-websocket-key", "sec-websocket-version"];
 
 /** Why the request is refused, or null when it may be upgraded. The order is: form, origin, protocol, room. */
 export function refuseUpgrade(request: IncomingMessage, demands: UpgradeDemands): Refusal | null {
@@ -101,7 +95,7 @@ function refuseForm(request: IncomingMessage): Refusal | null {
   const repeated = repeatedHeader(request.rawHeaders);
   if (repeated !== null) return badRequest(`Expected the header ${repeated} once.`);
   if (headers.upgrade?.toLowerCase() !== "websocket") return badRequest("Expected the header Upgrade: websocket.");
-  if (!tokens(headers.connection).some((token) => token.toLowerCase() === "upgrade")) {
+  if (!isUpgradeWanted(headers.connection ?? "")) {
     return badRequest("Expected the header Connection: Upgrade.");
   }
   if (headers["sec-websocket-version"] !== "13") {
@@ -125,25 +119,42 @@ function refuseProtocols(request: IncomingMessage, protocols: readonly string[] 
   const wanted = `Expected the header Sec-WebSocket-Protocol to offer ${protocols?.join(" or ") ?? "tokens, each once"}.`;
   if (offer === undefined) return protocols === null ? null : badRequest(wanted);
   const offered = offer.length > PROTOCOLS_MAX ? [] : tokens(offer);
-  const isWellFormed = offered.every((name) => TOKEN.test(name)) && new Set(offered).size === offered.length;
+  const isWellFormed = offered.every((name, index) => TOKEN.test(name) && offered.indexOf(name) === index);
   if (offered.length === 0 || !isWellFormed) return badRequest(wanted);
   return protocols === null || protocols.some((name) => offered.includes(name)) ? null : badRequest(wanted);
 }
 
-function tokens(list: string | undefined): string[] {
-  return list === undefined ? [] : list.split(",").map((token) => token.trim());
+/** Nearly all say nothing else in it. */
+function isUpgradeWanted(connection: string): boolean {
+  if (connection === "Upgrade") return true;
+  return tokens(connection).some((token) => token.toLowerCase() === "upgrade");
 }
 
+function tokens(list: string): string[] {
+  if (!list.includes(",")) return [list.trim()];
+  return list.split(",").map((token) => token.trim());
+}
+
+/** Most names are told apart by their length: a request has a dozen headers, and each upgrade is looked at. */
 function repeatedHeader(rawHeaders: readonly string[]): string | null {
-  const seen = new Set<string>();
+  let seen = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] ?? "").toLowerCase();
-    if (!SINGLE_HEADERS.has(name)) continue;
-    if (seen.has(name)) return name;
-    seen.add(name);
+    const name = rawHeaders[index] ?? "";
+    const bit = SINGLE_BITS[name.length] ?? 0;
+    if (bit === 0) continue;
+    const lowered = name.toLowerCase();
+    if (lowered !== SINGLE_HEADERS[31 - Math.clz32(bit)]) continue;
+    if ((seen & bit) !== 0) return lowered;
+    seen |= bit;
   }
   return null;
 }
+
+/** By length of a name: the bit of the header with that length; 0 for none. */
+const SINGLE_BITS: readonly number[] = Array.from({ length: 32 }, (_, length) => {
+  const index = SINGLE_HEADERS.findIndex((name) => name.length === length);
+  return index === -1 ? 0 : 1 << index;
+});
 
 /** For how long a refused peer may keep the socket after its answer was written. */
 const LINGER_MS = 1_000;

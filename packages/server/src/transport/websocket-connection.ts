@@ -6,7 +6,7 @@ import type { Connection, ConnectionEvents, Framing } from "../session/connectio
 import { DEFLATING_FRAMING } from "./deflate.ts";
 import { FrameScanner } from "./frame-scanner.ts";
 import { WEBSOCKET_FRAMING } from "./frames.ts";
-import { Message } from "./message.ts";
+import { Message, MessageFault } from "./message.ts";
 import type { ServedWebSocket, WebSocketEvents } from "./served-web-socket.ts";
 import { bytesTaken } from "./socket-progress.ts";
 import { startReading, stopReading } from "./socket-reading.ts";
@@ -108,7 +108,7 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#surroundings = surroundings;
     this.#ws = ws;
     this.#parse = parserOf(socket);
-    this.#socket = Object.assign(socket, { [CONNECTION]: this });
+    this.#socket = servedSocket(socket, this);
     ws.events = this;
   }
 
@@ -232,7 +232,11 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   }
 
   #drained(): void {
-    this.#tell(() => this.#events?.drained());
+    try {
+      this.#events?.drained();
+    } catch (error) {
+      this.#faulted(error);
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -277,7 +281,9 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
       return this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
     }
     const isDeflated = this.#scanner.compressed?.has(this.#messagesOfRead - 1) === true;
-    const message = new Message(data, isBinary, isDeflated);
+    // The parser has checked a text, unless it may be compressed.
+    const isChecked = this.framing === WEBSOCKET_FRAMING;
+    const message = new Message(data, isBinary, isDeflated, isChecked);
     if (this.#held === null && !this.#isPaused && !this.#isTelling) return this.#tellMessage(message);
     this.#held ??= [];
     this.#held.push(message);
@@ -298,14 +304,17 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   #tellMessage(message: Message): void {
     const { limits } = this.#surroundings;
     // Only what is told is inflated: a read may bring thousands of messages, each a thousand times its size.
-    const payload = message.payload(this.#isOpened ? limits.messageBytes : limits.unauthenticatedBytes);
-    if (payload === "too_large") return this.close(limits.tooLargeCode, "Expected a smaller message, also inflated.");
-    if (payload === "invalid") return this.close(INVALID_PAYLOAD, "Expected UTF-8, or a compressed message.");
+    const content = message.content(this.#isOpened ? limits.messageBytes : limits.unauthenticatedBytes);
+    if (content instanceof MessageFault) {
+      return this.close(content.isTooLarge ? limits.tooLargeCode : INVALID_PAYLOAD, content.reason);
+    }
     this.#isTelling = true;
-    this.#tell(() => {
-      if (typeof payload.content === "string") this.#events?.text(payload.content);
-      else this.#events?.binary(payload.content);
-    });
+    try {
+      if (typeof content === "string") this.#events?.text(content);
+      else this.#events?.binary(content);
+    } catch (error) {
+      this.#faulted(error);
+    }
     this.#isTelling = false;
   }
 
@@ -316,7 +325,11 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
       this.#controlFrames = 0;
     }
     this.#controlFrames += 1;
-    this.#tell(() => this.#events?.alive?.());
+    try {
+      this.#events?.alive?.();
+    } catch (error) {
+      this.#faulted(error);
+    }
     if (this.#controlFrames > CONTROL_FRAMES_PER_SECOND && !this.#isOver) {
       this.close(POLICY_VIOLATION, `Expected at most ${CONTROL_FRAMES_PER_SECOND} pings and pongs a second.`);
     }
@@ -333,19 +346,19 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#isOver = true;
     this.#held = null;
     // A peer answers our close with our own code; that is not a leave of its own.
-    this.#tell(() => events?.closed(code, code === NORMAL_CLOSURE && this.#closeCode !== NORMAL_CLOSURE));
+    try {
+      events?.closed(code, code === NORMAL_CLOSURE && this.#closeCode !== NORMAL_CLOSURE);
+    } catch (error) {
+      this.#faulted(error);
+    }
     this.#surroundings.closed(this);
   }
 
   /** A fault behind the connection ends this connection, and nothing but it. */
-  #tell(event: () => void): void {
-    try {
-      event();
-    } catch (error) {
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#surroundings.logger.error("Serving a connection failed.", { connection: this.id, reason });
-      this.close(INTERNAL_ERROR, "The server failed; its log says how.");
-    }
+  #faulted(error: unknown): void {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#surroundings.logger.error("Serving a connection failed.", { connection: this.id, reason });
+    this.close(INTERNAL_ERROR, "The server failed; its log says how.");
   }
 }
 
@@ -354,6 +367,13 @@ const CONNECTION: unique symbol = Symbol("carillon.connection");
 /** A socket whose connection is found by the listeners that all sockets share. */
 interface ServedSocket extends Socket {
   [CONNECTION]: WebSocketConnection;
+}
+
+function servedSocket(socket: Socket, connection: WebSocketConnection): ServedSocket {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The next line makes it one.
+  const served = socket as ServedSocket;
+  served[CONNECTION] = connection;
+  return served;
 }
 
 /** The listener that `ws` has just put on a socket; whoever else listens came before. */

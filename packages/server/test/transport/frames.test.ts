@@ -41,6 +41,17 @@ describe("a frame of the server", () => {
     expect(message?.[0].toString()).toBe(text);
   });
 
+  it("stays as it was while others are made, whatever the bytes of its characters", async () => {
+    const texts = Array.from({ length: 400 }, (_, index) => ["x", "é", "€", "𝄞"][index % 4]!.repeat(index));
+    const frames = texts.map((text) => textFrame(text));
+    const messages = await parse(Buffer.concat(frames));
+    expect(messages.map(([data]) => data.toString())).toEqual(texts);
+    for (const [index, frame] of frames.entries()) {
+      const length = Buffer.byteLength(texts[index]!);
+      expect(frame.byteLength).toBe(length + (length < 126 ? 2 : 4));
+    }
+  });
+
   it("carries lone surrogates as U+FFFD, since a peer would close on anything else", async () => {
     const [message] = await parse(WEBSOCKET_FRAMING.text("a\ud800b"));
     expect(message?.[0].toString()).toBe("a\ufffdb");
@@ -77,6 +88,28 @@ describe("the scanner of incoming frames", () => {
       }
       expect([messages, scanner.fragments, scanner.isBroken], `cut every ${size} bytes`).toEqual([4, 0, false]);
       if (size < 300) expect(fragments).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  it("sees the same in a frame that comes alone as in one that comes in pieces", () => {
+    const frames = [
+      ...[0, 1, 125, 126, 65_535, 65_536].map((length) => clientFrame(0x2, Buffer.alloc(length))),
+      clientFrame(0x1, "x".repeat(100), { lengthBytes: 2 }),
+      clientFrame(0x1, "part", { isFinal: false }),
+      clientFrame(0x9, "ping"),
+      clientFrame(0x8, ""),
+      clientFrame(0x1, "unmasked", { isMasked: false }),
+      clientFrame(0x1, "reserved", { reserved: 0x40 }),
+    ];
+    for (const frame of frames) {
+      const [whole, pieces] = [new FrameScanner(), new FrameScanner()];
+      whole.scan(frame);
+      let messages = 0;
+      for (const byte of frame) {
+        pieces.scan(Uint8Array.of(byte));
+        messages += pieces.messages;
+      }
+      expect([whole.messages, whole.fragments, whole.isBroken]).toEqual([messages, pieces.fragments, pieces.isBroken]);
     }
   });
 

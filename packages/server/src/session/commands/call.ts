@@ -16,7 +16,7 @@ export const call: Command<{ readonly name: string; readonly input: unknown }> =
   run(context, { name, input }, answer) {
     context.host.hooks.call(context.identity, name, input, (output) => {
       if (output instanceof CarillonError) answer.failWith(output);
-      else answer.ok({ output });
+      else answer.okText(`{"output":${JSON.stringify(output)}}`);
     });
   },
 };

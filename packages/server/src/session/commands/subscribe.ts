@@ -1,7 +1,9 @@
-import { isChannelName, isPosition, type Position } from "@carillon/protocol";
+import { CarillonError, isChannelName, isPosition, type Position } from "@carillon/protocol";
+import type { ResolvedGrant } from "../../policy/grant.ts";
 import type { Target } from "../../policy/target.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Answerer, Command, CommandContext } from "../command.ts";
+import { subscribedText } from "../json-codec.ts";
 
 interface SubscribeInput {
   readonly channel: string;
@@ -21,34 +23,38 @@ export const subscribe: Command<SubscribeInput> = {
   },
 
   run(context, input, answer) {
-    const command = {
-      channel: input.channel,
-      kind: null,
-      action: "subscribe to",
-      isGranted: (grant: { subscribe: boolean; history: boolean }) =>
-        grant.subscribe && (input.history === 0 || grant.history),
-    };
-    onChannel(context, command, answer, (target, _grant, release) => {
-      const { subscriptions, host } = context;
-      const refuse = (fail: () => void): void => {
-        fail();
-        release();
-      };
-      if (subscriptions.has(target.name)) {
-        return refuse(() =>
-          answer.fail("already_subscribed", `The session is subscribed to "${target.name}" already.`),
-        );
-      }
-      const max = host.limits.channelsPerSession;
-      if (subscriptions.size >= max) {
-        return refuse(() =>
-          answer.fail("too_large", `Expected at most ${max} subscriptions in a session; unsubscribe from one first.`),
-        );
-      }
-      attach(context, target, input, answer, release);
+    const command = input.history === 0 ? FROM_NOW : WITH_HISTORY;
+    onChannel(context, { channel: input.channel, ...command }, answer, (target, _grant, release) => {
+      const problem = problemOf(context, target.name);
+      if (problem === null) return attach(context, target, input, answer, release);
+      answer.failWith(problem);
+      release();
     });
   },
 };
+
+const FROM_NOW = {
+  kind: null,
+  action: "subscribe to",
+  isGranted: ({ subscribe: isGranted }: ResolvedGrant): boolean => isGranted,
+};
+const WITH_HISTORY = {
+  ...FROM_NOW,
+  isGranted: (grant: ResolvedGrant): boolean => grant.subscribe && grant.history,
+};
+
+/** Why the session can't have the subscription; null if it can. */
+function problemOf({ subscriptions, host }: CommandContext, channel: string): CarillonError | null {
+  if (subscriptions.has(channel)) {
+    return new CarillonError("already_subscribed", `The session is subscribed to "${channel}" already.`);
+  }
+  const max = host.limits.channelsPerSession;
+  if (subscriptions.size < max) return null;
+  return new CarillonError(
+    "too_large",
+    `Expected at most ${max} subscriptions in a session; unsubscribe from one first.`,
+  );
+}
 
 function attach(
   context: CommandContext,
@@ -57,41 +63,35 @@ function attach(
   answer: Answerer,
   release: () => void,
 ): void {
-  const { host } = context;
-  host.hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
+  const { hub, faults } = context.host;
+  hub.attach(target.name, target.options, target.coalesceMs, (attached) => {
     if (!attached.ok) answer.failure(attached);
-    else if (!context.isOpen) host.hub.detach(target.name);
-    else {
-      const begin = (pos: Position | null, isLive: boolean): void => {
-        const subscription = context.createSubscription(target);
-        answer.ok({ channel: target.name, kind: target.options.kind, pos, live: isLive });
-        subscription.start(pos, isLive);
-      };
-      if (input.position !== null) {
-        // The planted fault pretends that nothing was missed; see core/faults.ts.
-        const pos = host.faults.has("no-catching-up") ? attached.value : input.position;
-        begin(pos, pos === attached.value);
-      } else if (target.options.kind === "state") begin(null, false);
-      else if (input.history === 0) begin(attached.value, true);
-      else return rewind(context, target, input.history, answer, begin, release);
-    }
+    else if (!context.isOpen) hub.detach(target.name);
+    else if (input.position !== null) {
+      // The planted fault pretends that nothing was missed; see core/faults.ts.
+      const pos = faults.has("no-catching-up") ? attached.value : input.position;
+      begin(context, target, answer, pos, pos === attached.value);
+    } else if (target.options.kind === "state") begin(context, target, answer, null, false);
+    else if (input.history === 0) begin(context, target, answer, attached.value, true);
+    else return rewind(context, target, input.history, answer, release);
     release();
   });
 }
 
+function begin(context: CommandContext, target: Target, answer: Answerer, pos: Position | null, isLive: boolean): void {
+  const subscription = context.createSubscription(target);
+  answer.okText(subscribedText(target.name, target.options.kind, pos, isLive));
+  subscription.start(pos, isLive);
+}
+
 /** Finds the position that many publications back; catching up from there brings them. */
-function rewind(
-  context: CommandContext,
-  target: Target,
-  count: number,
-  answer: Answerer,
-  begin: (pos: Position, isLive: boolean) => void,
-  release: () => void,
-): void {
+function rewind(context: CommandContext, target: Target, count: number, answer: Answerer, release: () => void): void {
   const { host } = context;
   host.rewind(target, Math.min(count, host.limits.pageItems), (page) => {
-    if (page.ok && context.isOpen) begin(page.value.prev, page.value.prev === page.value.pos);
-    else {
+    if (page.ok && context.isOpen) {
+      const { prev, pos } = page.value;
+      begin(context, target, answer, prev, prev === pos);
+    } else {
       host.hub.detach(target.name);
       if (!page.ok) answer.failure(page);
     }

@@ -13,7 +13,7 @@ export const unsubscribe: Command<{ readonly channel: string }> = {
       else {
         context.subscriptions.delete(channel);
         subscription.end();
-        answer.ok({});
+        answer.okText("{}");
       }
       release();
     });
