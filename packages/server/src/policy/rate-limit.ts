@@ -28,8 +28,10 @@ export class TokenBucket {
    */
   take(now: number = this.#ports.monotonicMs()): number {
     const { perSecond, burst } = this.#rate;
-    this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, now - this.#atMs) * perSecond) / 1_000);
-    this.#atMs = now;
+    const elapsedMs = Math.max(0, now - this.#atMs);
+    this.#tokens = Math.min(burst, this.#tokens + (elapsedMs * perSecond) / 1_000);
+    // Never back: a time that was read a while ago must not count a stretch of time twice.
+    this.#atMs += elapsedMs;
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
       return 0;

@@ -26,6 +26,16 @@ describe("a token bucket", () => {
     }
   });
 
+  it("counts no time twice when it is told one that was read a while ago", () => {
+    const world = new FakeWorld();
+    const bucket = new TokenBucket(world, { perSecond: 10, burst: 1 });
+    const before = world.monotonicMs();
+    world.advance(100);
+    expect(bucket.take()).toBe(0);
+    expect(bucket.take(before)).toBe(100);
+    expect(bucket.take()).toBe(100);
+  });
+
   it("keeps the rate over time and never saves up more than its burst", () => {
     const world = new FakeWorld();
     const bucket = new TokenBucket(world, { perSecond: 100, burst: 50 });
