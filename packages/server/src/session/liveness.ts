@@ -32,9 +32,13 @@ export class Liveness {
     this.#taken = connection.takenBytes;
   }
 
-  /** Something came from the peer. `nowMs` is for who has just read the monotonic clock. */
-  heard(nowMs: number = this.#ports.monotonicMs()): void {
-    this.#heardAt = nowMs;
+  /**
+   * Something came from the peer. Returns the monotonic time, for what else looks at it: reading the clock costs as much as
+   * taking a short command apart.
+   */
+  heard(): number {
+    this.#heardAt = this.#ports.monotonicMs();
+    return this.#heardAt;
   }
 
   /**
