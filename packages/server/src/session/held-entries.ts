@@ -17,7 +17,7 @@ export interface HeldEntriesOwner {
   readonly remembers: boolean;
   /** Lost entries can be set again now: what held them up is over. */
   readonly restorable: () => void;
-  /** Lost entries can't be set again any more: more is owned than is remembered. */
+  /** Lost entries can't be set again from here: more is owned than is remembered, or the store refuses. */
   readonly unrestorable: () => void;
 }
 
@@ -144,8 +144,11 @@ export class HeldEntries {
       done: (result) => {
         if (result.ok || !channel.entries.includes(entry)) return;
         if (RETRYABLE_CODES.includes(result.code)) entry.isLost = true;
-        // Somebody ended it, or has taken it over; unless the client has set it anew since.
-        else if (entry.data === data && entry.underWay === 0) this.#drop(channel, entry);
+        // The client has set it anew since, or is about to.
+        else if (entry.data !== data || entry.underWay > 0) return;
+        // Somebody ended it, or has taken it over.
+        else if (result.code === "conflict" || result.code === "not_owner") this.#drop(channel, entry);
+        else this.#owner.unrestorable();
       },
     };
   }

@@ -16,6 +16,8 @@ let store: SharedStore;
 class SharedStore extends MemoryChannels {
   override readonly capabilities: ChannelStore["capabilities"] = { durable: true, distributed: true, entryTtl: true };
   isAway = false;
+  /** It refuses what is set again, with this code. */
+  refuses: string | null = null;
   /** Changes that wait for an answer, while answers are held back. */
   held: (() => void)[] | null = null;
   readonly applied: ApplyRequest["change"][] = [];
@@ -24,6 +26,8 @@ class SharedStore extends MemoryChannels {
     for (const request of batch) {
       this.applied.push(request.change);
       if (this.isAway) request.done({ ok: false, code: "unavailable", message: "Away." });
+      else if (this.refuses !== null && request.change.op === "set" && request.change.restores === true)
+        request.done({ ok: false, code: this.refuses, message: "No." });
       else if (this.held === null) super.apply([request]);
       else {
         const { held } = this;
@@ -181,6 +185,26 @@ describe("A node that was taken for dead", () => {
     kernel.node.ownershipLost(null);
     world.settle();
     expect(peer.read()).toEqual([{ closed: 4006 }]);
+  });
+
+  it("ends a session whose entries the store refuses to set again, unless somebody has ended them or taken them over", () => {
+    for (const [code, closed] of [
+      ["too_large", true],
+      ["internal", true],
+      ["conflict", false],
+      ["not_owner", false],
+    ] as const) {
+      const { peer, instance, session } = enter("ada");
+      peer.send(set(2, "here"));
+      peer.read();
+      reap(ROOM, instance, session);
+      store.refuses = code;
+      kernel.node.ownershipLost(null);
+      world.settle();
+      store.refuses = null;
+      expect([code, peer.read().some((message) => message["closed"] === 4006)]).toEqual([code, closed]);
+      peer.connection.cut();
+    }
   });
 
   it("ends a session that comes to own more than is remembered before what it has lost was set again", () => {
