@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { BackplaneContext } from "../../src/backplane/backplane.ts";
-import type { ApplyRequest, ChannelStore, Snapshot } from "../../src/backplane/channel-store.ts";
+import type { ApplyRequest, ChannelStore, Failure, Snapshot } from "../../src/backplane/channel-store.ts";
 import { MemoryChannels } from "../../src/backplane/memory-channels.ts";
 import type { Kernel } from "../../src/testing/kernel.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
@@ -17,7 +17,7 @@ class SharedStore extends MemoryChannels {
   override readonly capabilities: ChannelStore["capabilities"] = { durable: true, distributed: true, entryTtl: true };
   isAway = false;
   /** It refuses what is set again, with this code. */
-  refuses: string | null = null;
+  refuses: Failure["code"] | null = null;
   /** Changes that wait for an answer, while answers are held back. */
   held: (() => void)[] | null = null;
   readonly applied: ApplyRequest["change"][] = [];
