@@ -64,18 +64,12 @@ export class Service {
   /** Starts it, and resolves when it serves. Rejects when it ends instead, or takes too long. */
   async start() {
     this.#isWanted = true;
-    const child = this.#spawn();
-    const deadline = performance.now() + START_MS;
-    while (!(await this.#options.isReady())) {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        this.#isWanted = false;
-        const { log = "above" } = this.#options;
-        throw new Error(`${this.name} did not start; it says why: ${log}.`);
-      }
-      if (performance.now() > deadline) throw new Error(`${this.name} is not ready after ${START_MS / 1_000} s.`);
-      await pause(LOOK_MS);
+    try {
+      await this.#begin();
+    } catch (error) {
+      this.#isWanted = false;
+      throw error;
     }
-    child.once("exit", (code, signal) => void this.#died(signal ?? `exit code ${code}`));
   }
 
   /** Ends it, and resolves when it has ended. */
@@ -94,6 +88,23 @@ export class Service {
   kill() {
     this.#isWanted = false;
     this.#child?.kill("SIGKILL");
+  }
+
+  async #begin() {
+    const child = this.#spawn();
+    const deadline = performance.now() + START_MS;
+    while (!(await this.#options.isReady())) {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        const { log = "above" } = this.#options;
+        throw new Error(`${this.name} did not start; it says why: ${log}.`);
+      }
+      if (performance.now() > deadline) {
+        child.kill("SIGKILL");
+        throw new Error(`${this.name} is not ready after ${START_MS / 1_000} s.`);
+      }
+      await pause(LOOK_MS);
+    }
+    child.once("exit", (code, signal) => void this.#died(signal ?? `exit code ${code}`));
   }
 
   #spawn() {
@@ -117,17 +128,20 @@ export class Service {
     return child;
   }
 
-  /** What a service manager or Kubernetes does. @param {string} how */
+  /** What a service manager or Kubernetes does: again and again, since what it needs may be away. @param {string} how */
   async #died(how) {
     if (!this.#isWanted) return;
     console.log(`${this.name} has ended (${how}) and is started again`);
-    await pause(AGAIN_MS);
-    if (!this.#isWanted) return;
-    try {
-      await this.start();
-      console.log(`${this.name} is back, process ${this.pid}`);
-    } catch (error) {
-      console.error(String(error));
+    for (;;) {
+      await pause(AGAIN_MS);
+      if (!this.#isWanted) return;
+      try {
+        await this.#begin();
+        console.log(`${this.name} is back, process ${this.pid}`);
+        return;
+      } catch (error) {
+        if (this.#isWanted) console.error(error instanceof Error ? error.message : error);
+      }
     }
   }
 }
