@@ -51,6 +51,7 @@ export class Broker {
   readonly #pending = new Map<string, Pending>();
   readonly #listeners: ((isConnected: boolean) => void)[] = [];
   #tokens = 0;
+  #turn = 0;
   #isConnected = true;
   #isClosed = false;
 
@@ -66,6 +67,11 @@ export class Broker {
   /** False while the connection is broken. */
   get isConnected(): boolean {
     return this.#isConnected && !this.#isClosed;
+  }
+
+  /** Changes whenever the connection breaks: what stands behind the next one may be another store. */
+  get turn(): number {
+    return this.#turn;
   }
 
   /** Bytes of a message at most. */
@@ -165,7 +171,10 @@ export class Broker {
   #changed(isConnected: boolean): void {
     if (this.#isConnected === isConnected) return;
     this.#isConnected = isConnected;
-    if (!isConnected) this.#failAll();
+    if (!isConnected) {
+      this.#turn++;
+      this.#failAll();
+    }
     for (const listener of this.#listeners) listener(isConnected);
   }
 

@@ -8,6 +8,9 @@ import type { Stream } from "./stream.ts";
 /** Messages that wait to be sent at most; beyond, the oldest are dropped with a warning. */
 const WAITING_MAX = 10_000;
 const RETRY_MS = 250;
+/** What goes out as one message, at most: so many, or so many characters. */
+const BATCH_MAX = 500;
+const BATCH_CHARACTERS = 65_536;
 
 /**
  * The bus between nodes. A message is stored for a minute and repeated to all nodes; a node that was away for a moment, or
@@ -131,7 +134,8 @@ export class NatsControl implements Control {
     const text = Buffer.from(data).toString();
     this.#last = text;
     try {
-      this.#context.onControl(parseJson<ControlMessage>(text));
+      const messages = parseJson<readonly ControlMessage[]>(text);
+      for (const message of messages) this.#context.onControl(message);
     } catch (error) {
       this.#context.logger.warn("A message between nodes can't be read.", { error: String(error) });
     }
@@ -139,18 +143,33 @@ export class NatsControl implements Control {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    for (let next = this.#waiting[0]; next !== undefined && !this.#isClosed; next = this.#waiting[0]) {
-      try {
-        const published = await this.#stream.publish(this.#subject, next, null);
-        if (published.ok) {
-          this.#waiting.shift();
-          continue;
-        }
-      } catch {
-        // Tried again below; what is sent twice does no harm.
-      }
-      await new Promise<void>((resolve) => void this.#context.ports.after(RETRY_MS, resolve));
+    for (let batch = this.#nextBatch(); batch !== null && !this.#isClosed; batch = this.#nextBatch()) {
+      while (!this.#isClosed && !(await this.#isSent(batch)))
+        await new Promise<void>((resolve) => void this.#context.ports.after(RETRY_MS, resolve));
     }
     this.#isSending = false;
+  }
+
+  /** What waits, as one message: thousands of instances that come back are told of by far fewer. */
+  #nextBatch(): string | null {
+    const [first] = this.#waiting;
+    if (first === undefined) return null;
+    let count = 0;
+    let size = 0;
+    for (const { length } of this.#waiting) {
+      size += length;
+      if (count > 0 && (size > BATCH_CHARACTERS || count === BATCH_MAX)) break;
+      count++;
+    }
+    return `[${this.#waiting.splice(0, count).join(",")}]`;
+  }
+
+  /** False: to be sent again; what arrives twice does no harm. */
+  async #isSent(batch: string): Promise<boolean> {
+    try {
+      return (await this.#stream.publish(this.#subject, batch, null)).ok;
+    } catch {
+      return false;
+    }
   }
 }

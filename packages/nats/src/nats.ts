@@ -255,9 +255,17 @@ async function openControl(
   return control;
 }
 
-function openTickets({ names, streams, clock }: Foundation, { ports, limits }: BackplaneContext): NatsTickets {
+function openTickets({ broker, names, streams, clock }: Foundation, { ports, limits }: BackplaneContext): NatsTickets {
   const ttlMs = Math.max(limits.ticketTtlMs, limits.resumeTtlMs);
-  return new NatsTickets({ ports, names, streams, clock, ticketsMax: limits.tickets, ttlMs });
+  return new NatsTickets({
+    ports,
+    names,
+    streams,
+    clock,
+    turn: () => broker.turn,
+    ticketsMax: limits.tickets,
+    ttlMs,
+  });
 }
 
 function channelContext(

@@ -7,6 +7,9 @@ import { SCRIPTS } from "./scripts.ts";
 
 /** Messages caught up with in one go. */
 const PAGE = 1_000;
+/** What goes out as one message, at most: so many, or so many characters. */
+const BATCH_MAX = 500;
+const BATCH_CHARACTERS = 65_536;
 /** Messages that wait for Redis at most; those of longest ago are let go of first. */
 const WAITING_MAX = 10_000;
 
@@ -67,7 +70,7 @@ export class Bus implements Control {
   /** Begins behind a message of its own: what came after it and is gone some time was missed. */
   async open(): Promise<void> {
     const { broker, kept } = this.#context;
-    const args = [this.live, kept, JSON.stringify([this.#self, null])];
+    const args = [this.live, kept, JSON.stringify([this.#self, []])];
     const id = await broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], args);
     this.#last = textAt([id], 0);
     broker.listen(this.live, SHARED_BUCKET);
@@ -80,7 +83,7 @@ export class Bus implements Control {
       this.#waiting.shift();
       this.#context.logger.warn("A message between nodes was dropped: too many wait for Redis.");
     }
-    this.#waiting.push(JSON.stringify([this.#self, message]));
+    this.#waiting.push(JSON.stringify(message));
     void this.#sendWaiting();
   }
 
@@ -159,8 +162,20 @@ export class Bus implements Control {
 
   #hand(text: string): void {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Nodes of one cluster write nothing else there.
-    const [from, message] = JSON.parse(text) as [string, ControlMessage | null];
-    if (from !== this.#self && message !== null) this.#context.onControl(message);
+    const [from, messages] = JSON.parse(text) as [string, readonly ControlMessage[]];
+    if (from !== this.#self) for (const message of messages) this.#context.onControl(message);
+  }
+
+  /** What waits, as one message: thousands of instances that come back are told of by far fewer. */
+  #nextBatch(): string[] {
+    let count = 0;
+    let size = 0;
+    for (const { length } of this.#waiting) {
+      size += length;
+      if (count > 0 && (size > BATCH_CHARACTERS || count === BATCH_MAX)) break;
+      count++;
+    }
+    return this.#waiting.slice(0, count);
   }
 
   async #tellNodes(done: (answer: Answer<readonly ClusterNode[]>) => void): Promise<void> {
@@ -178,15 +193,15 @@ export class Bus implements Control {
     this.#isSending = true;
     const { broker, kept } = this.#context;
     try {
-      while (this.#waiting.length > 0) {
-        const batch = this.#waiting.slice(0, PAGE);
-        await Promise.all(
-          batch.map((text) => broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, kept, text])),
-        );
+      for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+        const text = `["${this.#self}",[${batch.join(",")}]]`;
+        await broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, kept, text]);
+        // The oldest may have been let go of meanwhile.
+        while (batch.length > 0 && this.#waiting[0] !== batch[0]) batch.shift();
         this.#waiting.splice(0, batch.length);
       }
     } catch {
-      // Some may have arrived; all are sent again with the next look, and every message may be acted on twice.
+      // They may have arrived; they are sent again with the next look, and every message may be acted on twice.
     } finally {
       this.#isSending = false;
     }
