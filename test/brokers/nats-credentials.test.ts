@@ -63,7 +63,7 @@ class Requests implements Disposable {
   async taken(more: RegExp = /^$/): Promise<string[]> {
     const before = this.#subjects.filter((subject) => subject === "").length;
     this.#socket.write("PING\r\n");
-    await vi.waitFor(() => expect(this.#subjects.filter((subject) => subject === "").length).toBeGreaterThan(before));
+    await vi.waitUntil(() => this.#subjects.filter((subject) => subject === "").length > before);
     const found = this.#subjects.filter((subject) => subject !== "" && (isOfTicket(subject) || more.test(subject)));
     this.#subjects = [];
     return found.map((subject) => subject.split(".").slice(0, -1).join("."));

@@ -136,8 +136,8 @@ export class NatsTickets implements TicketStore {
     const known = this.#known(key);
     this.#read.delete(key);
     if (known !== null && this.#valueOf(known) === before) {
-      const answer = await this.#exchange(stream, key, known, { value, ttlMs });
-      if (!answer.ok || answer.value) return answer;
+      const exchanged = await this.#exchange(stream, key, known, { value, ttlMs });
+      if (!exchanged.ok || exchanged.value) return exchanged;
     }
     const kept = await this.#kept(stream, key);
     if (kept === null || this.#valueOf(kept) !== before) return { ok: true, value: false };
