@@ -104,14 +104,18 @@ export class Chain {
   /** Stores a block on top of the replica, which then has it. False: another node was first, or this one is behind. */
   async append(block: Block): Promise<boolean> {
     const { replica } = this;
-    if (replica === null) return false;
+    // The block says what it was computed on. The place of that has to be taken before anything is awaited: a message
+    // that comes live meanwhile moves the replica, and a block that is stored behind it, but not computed on it, would
+    // take its place in the log.
+    if (replica === null || block.after !== replica.nonce) return false;
+    const expected = replica.seq;
     const bytes = encodeBlock(block);
     const bytesMax = this.#context.payloadMax() - HEADERS_MAX;
     if (bytes.byteLength > bytesMax)
       throw new TooLarge(`Expected at most ${bytesMax} bytes for NATS, got ${bytes.byteLength}.`);
     const doubts = this.#doubts;
     const stream = await this.#context.stream();
-    const published = await stream.publish(this.#context.subject, bytes, replica.seq);
+    const published = await stream.publish(this.#context.subject, bytes, expected);
     if (!published.ok) {
       if (published.reason === "sequence") return false;
       throw new Trouble("unavailable", `NATS refused a message: ${published.reason}.`);
