@@ -146,6 +146,8 @@ export class Stream {
 
   /** Deletes the messages of a subject before a place. */
   async purge(subject: string, before: number): Promise<void> {
+    // Nothing is before the first one, and NATS takes 0 and 1 for no bound: it would delete all of the subject.
+    if (before <= 1) return;
     const answer = await this.#broker.api(`STREAM.PURGE.${this.name}`, { filter: subject, seq: before });
     if (answer.error !== undefined) throw failed("purge", answer.error.description);
   }
