@@ -5,6 +5,11 @@ import { PLANTED_FAULTS } from "./faults.ts";
 /** Where the regular seeds begin; a failing seed of the fresh ones belongs here as a test of its own. */
 const FIXED_SEED = 1;
 const SEEDS = 40;
+/** Seeds that have failed, by what was left of each: what happens in it. */
+const FAILED_SEEDS = [
+  // A store that went back gave an entry to an earlier session of its instance again.
+  ["885848287", "17,32"],
+] as const;
 /** Seeds in which each control has to be found. */
 const CONTROL_SEEDS = 400;
 
@@ -19,6 +24,10 @@ it("no promise is broken in seeds that nobody has played before", async () => {
   const printed = await simulate("--seed", String(seed), "--seeds", String(SEEDS));
   console.log(`From seed ${seed}: ${verdictIn(printed)}`);
   expect(printed).toContain(`${SEEDS} seeds: 0 violations`);
+});
+
+it.each(FAILED_SEEDS)("no promise is broken any more in seed %s, %s", async (seed, kept) => {
+  expect(await simulate("--seeds", "1", "--seed", seed, "--keep", kept)).toContain(": 0 violations");
 });
 
 it("every planted fault is found", async () => {

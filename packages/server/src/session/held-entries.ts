@@ -1,5 +1,5 @@
 import { RETRYABLE_CODES, type Publisher } from "@carillon/protocol";
-import type { ApplyRequest, ApplyResult } from "../backplane/channel-store.ts";
+import type { ApplyRequest, ApplyResult, Failure } from "../backplane/channel-store.ts";
 import type { Payload } from "../backplane/records.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Ports } from "../core/ports.ts";
@@ -17,7 +17,7 @@ export interface HeldEntriesOwner {
   readonly remembers: boolean;
   /** Lost entries can be set again now: what held them up is over. */
   readonly restorable: () => void;
-  /** Lost entries can't be set again from here: more is owned than is remembered, or the store refuses. */
+  /** Lost entries can't be set again from here: more is owned than is remembered, or the store refuses, though they are due. */
   readonly unrestorable: () => void;
 }
 
@@ -144,11 +144,13 @@ export class HeldEntries {
       done: (result) => {
         if (result.ok || !channel.entries.includes(entry)) return;
         if (RETRYABLE_CODES.includes(result.code)) entry.isLost = true;
-        // The client has set it anew since, or is about to.
-        else if (entry.data !== data || entry.underWay > 0) return;
+        // What the client changes meanwhile may fail, and leave it as it is.
+        else if (entry.underWay > 0) entry.isLost = true;
+        // The client has set it anew since.
+        else if (entry.data !== data) return;
         // Somebody ended it, or has taken it over.
-        else if (result.code === "conflict" || result.code === "not_owner") this.#drop(channel, entry);
-        else this.#owner.unrestorable();
+        else if (isOfNobodyElse(result)) this.#owner.unrestorable();
+        else this.#drop(channel, entry);
       },
     };
   }
@@ -212,6 +214,15 @@ export class HeldEntries {
 
 function find({ entries }: HeldChannel, key: string): HeldEntry | undefined {
   return entries.find((entry) => entry.key === key);
+}
+
+/**
+ * True unless the entry was ended, or belongs to another instance. A conflict over one that is there means another session
+ * of the same instance: a later one, and then this session is of no use any more; or an earlier one, to which a store that
+ * went back has given it again, and then it ends with that. Only the client knows how things should be.
+ */
+function isOfNobodyElse({ code, version = 0 }: Failure): boolean {
+  return code === "conflict" ? version !== 0 : code !== "not_owner";
 }
 
 /** Bytes by themselves: what they were read from may be a whole frame. */

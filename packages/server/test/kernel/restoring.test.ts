@@ -45,12 +45,22 @@ function entries(channel: string = ROOM): string[] {
   return found[0]?.records.map(({ key, data }) => `${key}=${String(data)}`) ?? [];
 }
 
-/** What other nodes do to the entries of one that they take for dead. */
-function reap(channel: string, instance: string, holder: string): void {
+/** What others do to the entries of a channel. */
+function inStore(change: ApplyRequest["change"], channel: string = ROOM): void {
   const target = kernel.node.target(channel);
   if (target === null) throw new Error("Expected a target.");
-  const change = { op: "release", instance, holder, isReaping: true } as const;
   MemoryChannels.prototype.apply.call(store, [{ channel, options: target.options, change, done: () => {} }]);
+}
+
+/** What other nodes do to the entries of one that they take for dead. */
+function reap(channel: string, instance: string, holder: string): void {
+  inStore({ op: "release", instance, holder, isReaping: true }, channel);
+}
+
+/** An instance enters by another session. */
+function setBy(instance: string, holder: string): Extract<ApplyRequest["change"], { op: "set" }> {
+  const owner = { user: "ada", instance };
+  return { op: "set", key: instance, data: '"elsewhere"', expect: null, owner, holder, ownOnly: true };
 }
 
 beforeEach(() => {
@@ -118,32 +128,50 @@ describe("A node that was taken for dead", () => {
     expect(entries()).toEqual([]);
   });
 
-  it("leaves alone what another session of the instance holds by now, and what somebody has removed", () => {
-    const { peer, instance, session } = enter("ada");
+  it("leaves alone what another session of the instance holds, and lets the client say how things are", () => {
+    const { peer, instance } = enter("ada");
     peer.send(set(2, "here"));
-    const target = kernel.node.target(ROOM);
-    if (target === null) throw new Error("Expected a target.");
-    const { options } = target;
-    const owner = { user: "ada", instance };
-    reap(ROOM, instance, session);
-    const change = {
-      op: "set",
-      key: instance,
-      data: '"elsewhere"',
-      expect: null,
-      owner,
-      holder: "s_2",
-      ownOnly: true,
-    } as const;
-    MemoryChannels.prototype.apply.call(store, [{ channel: ROOM, options, change, done: () => {} }]);
+    peer.read();
+    // A later session, or an earlier one to which a store that went back has given it again.
+    inStore({ ...setBy(instance, "s_2"), data: '"here"' });
     kernel.node.ownershipLost(null);
     world.settle();
-    expect(entries()).toEqual([`${instance}="elsewhere"`]);
-    const removal = { op: "remove", key: instance, expect: null, onlyBy: null } as const;
-    MemoryChannels.prototype.apply.call(store, [{ channel: ROOM, options, change: removal, done: () => {} }]);
+    expect(entries()).toEqual([`${instance}="here"`]);
+    expect(peer.read()).toEqual([{ closed: 4006 }]);
+    inStore({ op: "release", instance, holder: "s_2" });
+    expect(entries()).toEqual([]);
+  });
+
+  it("leaves alone what somebody has removed, and what belongs to another instance by now", () => {
+    const { peer, instance } = enter("ada");
+    peer.send(set(2, "here"));
+    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
     kernel.node.ownershipLost(null);
     world.settle();
     expect(entries()).toEqual([]);
+    peer.send(set(3, "here"));
+    inStore({ ...setBy("i_2", "s_2"), key: instance, ownOnly: false });
+    kernel.node.ownershipLost(null);
+    world.settle();
+    expect(entries()).toEqual([`${instance}="elsewhere"`]);
+    expect(peer.read().some(({ closed }) => closed !== undefined)).toBe(false);
+  });
+
+  it("leaves what another session holds to a change that is under way", () => {
+    const { peer, instance } = enter("ada");
+    peer.send(set(2, "here"));
+    peer.read();
+    inStore(setBy(instance, "s_2"));
+    kernel.node.ownershipLost(null);
+    store.held = [];
+    const { held } = store;
+    world.settle();
+    peer.send(set(3, "anew"));
+    store.held = null;
+    for (const answer of held) answer();
+    world.advance(1_000);
+    expect(peer.read().some(({ closed }) => closed !== undefined)).toBe(false);
+    expect(entries()).toEqual([`${instance}="anew"`]);
   });
 
   it("tries again while the store is away", () => {
