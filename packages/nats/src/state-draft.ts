@@ -6,12 +6,13 @@ import {
   type ApplyRequest,
   type ApplyResult,
   type EntryChange,
+  type Failure,
   type Place,
   type Ports,
   type SetChange,
 } from "@carillon/server/backplane";
 import { isGone, type Refresh, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
-import { changed, type Held, type StateReplica } from "./state-replica.ts";
+import { changed, type EntryEnd, type Held, type StateReplica } from "./state-replica.ts";
 
 /** What a draft needs of its store. */
 export interface StateDraftContext {
@@ -117,17 +118,22 @@ export class StateDraft {
     if (change.op === "remove") {
       if (entry !== null) this.#end(change.key);
       // Somebody wants it gone: it is not set again by a node that comes back.
-      else if (this.#endOf(change.key) === "by silence") this.#change(this.#gone(change.key, false));
+      else if (this.#endOf(change.key)?.isReaped === true) this.#change(this.#gone(change.key, false));
       return this.#done();
     }
-    const refused = refuseRestoration(change, entry, entry === null && this.#endOf(change.key) === "by somebody");
+    const refused = change.restores === undefined ? null : this.#refuseRestoration(change, entry);
     if (refused !== null) return refused;
     return this.#setAs(change, entry, ttlMs);
   }
 
+  #refuseRestoration(change: SetChange, entry: Drafted | null): Failure | null {
+    const end = this.#endOf(change.key);
+    return refuseRestoration(change, entry, end === null || end.isReaped ? 0 : end.version);
+  }
+
   #setAs(change: SetChange, entry: Drafted | null, ttlMs: number): ApplyResult {
     const { now, node } = this.#context;
-    const isKept = change.restores === true && entry !== null;
+    const isKept = change.restores !== undefined && entry !== null;
     const ends = isKept ? entry.ends : ttlMs === 0 ? 0 : now + ttlMs;
     if (entry !== null && isRefresh(change, entry)) {
       if (isKept && entry.node === node) return this.#done(entry.version);
@@ -168,11 +174,13 @@ export class StateDraft {
   }
 
   /** How the last entry of a key ended, in this block or before it. */
-  #endOf(key: string): "by somebody" | "by silence" | null {
-    const last = this.#changes.findLast((change) => change.key === key);
+  #endOf(key: string): EntryEnd | null {
+    const index = this.#changes.findLastIndex((change) => change.key === key);
+    const last = this.#changes[index];
     if (last === undefined) return this.#replica.endOf(key);
     if (!isGone(last)) return null;
-    return last.isReaped === true ? "by silence" : "by somebody";
+    // Each change takes the next version.
+    return { version: this.#start.offset + index + 1, isReaped: last.isReaped === true };
   }
 
   #change(change: StoredChange): void {

@@ -17,6 +17,12 @@ import {
 import { isGone, type CarriedEntry, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
 import type { KeptBlock } from "./log-assembly.ts";
 
+/** How an entry ended: the version of its removal, and whether it was for the silence of a node, and not by anybody. */
+export interface EntryEnd {
+  readonly version: number;
+  readonly isReaped: boolean;
+}
+
 /** An entry with what only the store needs to know about it. */
 export interface Held {
   readonly record: EntryRecord;
@@ -125,9 +131,9 @@ export class StateReplica {
   }
 
   /** How the last entry of a key ended, as far as the journal knows; null: there is one, or nothing is known. */
-  endOf(key: string): "by somebody" | "by silence" | null {
-    if (!this.#tombstones.has(key)) return null;
-    return this.#reaped.has(key) ? "by silence" : "by somebody";
+  endOf(key: string): EntryEnd | null {
+    const version = this.#tombstones.get(key);
+    return version === undefined ? null : { version, isReaped: this.#reaped.has(key) };
   }
 
   /** All entries, oldest version first. */

@@ -150,14 +150,14 @@ function changeArguments(change: ApplyRequest["change"]): readonly ScriptArgumen
     const { onlyBy } = change;
     return ["remove", key, "", expect ?? "", "", "", onlyBy === null ? "" : `=${onlyBy}`];
   }
-  const { data, owner, holder, ownOnly, restores = false } = change;
+  const { data, owner, holder, ownOnly, restores } = change;
   // Whoever may set only its own and has no identity may set nothing that is there.
   const whose = ownOnly ? `=${owner?.instance ?? "?"}` : "";
   return [
-    restores ? "restore" : "set",
+    restores === undefined ? "set" : "restore",
     key,
     encodePayload(data),
-    expect ?? "",
+    restores ?? expect ?? "",
     encodeOwner(owner),
     holder ?? "",
     whose,

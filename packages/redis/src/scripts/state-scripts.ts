@@ -111,7 +111,7 @@ end
  * Changes entries of one state channel, in order.
  *
  * ARGV further: TTL in ms, entries at most, this node's incarnation, key of the incarnation's channels; then for each
- * change: op, key, payload, expected version or "", owner or "", holder, whose entry it has to be ("": anybody's, else
+ * change: op, key, payload, expected version or "" (of a restoration: the version that it had), owner or "", holder, whose entry it has to be ("": anybody's, else
  * "=" and the instance). Reply: {"kind"}, {"dead"}, or ms until the next entry ends, and a result for each change.
  */
 export const APPLY: string = `${STATE_COMMON}
@@ -141,7 +141,7 @@ local function change(i)
   local value = redis.call('HGET', entriesKey, key)
   local held = parse(value)
   local version = held and held.version or 0
-  if expect ~= '' and tonumber(expect) ~= version then return '-conflict ' .. int(version) end
+  if op ~= 'restore' and expect ~= '' and tonumber(expect) ~= version then return '-conflict ' .. int(version) end
   if whose ~= '' and held and held.instance ~= string.sub(whose, 2) then return '-not_owner' end
   if op == 'remove' then
     local gone, isReaped = removalOf(value or '')
@@ -156,7 +156,7 @@ local function change(i)
   if restores then
     local gone, isReaped = removalOf(value or '')
     if held and (held.instance ~= instance or held.holder ~= holder) then return '-conflict ' .. int(version) end
-    if gone and not isReaped then return '-conflict 0' end
+    if gone and not isReaped and tonumber(gone) > tonumber(expect) then return '-conflict 0' end
   end
   if ttl ~= 0 and not (restores and held) then redis.call('ZADD', endsKey, int(now + ttl), key) end
   if instance ~= '' then redis.call('SADD', ARGV[10], ARGV[6]) end

@@ -92,11 +92,12 @@ export interface ApplyRequest {
         /** Refuse with `not_owner` when the entry belongs to another instance. */
         readonly ownOnly: boolean;
         /**
-         * Set again by the node, after {@link StoreSink.ownershipLost}: done only if the key has no entry, or has one that
-         * `holder` still holds, and refused with `conflict` if anybody but the store itself has ended it since. Its TTL goes on if
-         * it is there.
+         * Set again by the node, after {@link StoreSink.ownershipLost}: the version that it had. Done only if the key has no
+         * entry, or has one that `holder` still holds, and refused with `conflict` if anybody but the store itself has ended
+         * it since, at a later version: in a store that went back, an earlier end is of an entry before. Its TTL goes on
+         * if it is there.
          */
-        readonly restores?: boolean;
+        readonly restores?: number;
       }
     | {
         readonly op: "remove";

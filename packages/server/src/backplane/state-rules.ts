@@ -50,16 +50,16 @@ export function refuseChange(
 }
 
 /**
- * Why an entry is not set again for an owner whose node was silent; null if it is. `isEnded`: the key has no entry, and
- * the store knows that somebody ended it who was not the store itself.
+ * Why an entry is not set again for an owner whose node was silent; null if it is. `endedAt`: version at which
+ * somebody ended the entry of the key who was not the store itself, as far as the store knows; 0: nobody did.
  */
 export function refuseRestoration(
   { restores, owner, holder }: SetChange,
   held: (Pick<HeldEntry, "owner" | "version"> & { readonly holder: string | null }) | null,
-  isEnded: boolean,
+  endedAt: number,
 ): Failure | null {
-  if (restores !== true) return null;
-  const isOwn = held === null ? !isEnded : held.owner?.instance === owner?.instance && held.holder === holder;
+  if (restores === undefined) return null;
+  const isOwn = held === null ? endedAt <= restores : held.owner?.instance === owner?.instance && held.holder === holder;
   if (isOwn) return null;
   const message = "Expected an entry that nobody has ended or taken over meanwhile.";
   return { ok: false, code: "conflict", version: held?.version ?? 0, message };

@@ -96,9 +96,9 @@ export class State {
       this.#reaped.delete(change.key);
       return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
     }
-    const refused = change.restores === true ? this.#refuseRestoration(change, held) : null;
+    const refused = this.#refuseRestoration(change, held);
     if (refused !== null) return refused;
-    if (ttlMs !== 0 && !(change.restores === true && held !== undefined)) {
+    if (ttlMs !== 0 && !(change.restores !== undefined && held !== undefined)) {
       // Deleting first moves the key to the end, which keeps the map in order of time.
       this.#ends.delete(change.key);
       this.#ends.set(change.key, this.#ports.monotonicMs() + ttlMs);
@@ -148,8 +148,8 @@ export class State {
   }
 
   #refuseRestoration(change: SetChange, held: Held | undefined): Failure | null {
-    const isEnded = this.#tombstones.has(change.key) && !this.#reaped.has(change.key);
-    return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, isEnded);
+    const endedAt = this.#reaped.has(change.key) ? 0 : (this.#tombstones.get(change.key) ?? 0);
+    return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, endedAt);
   }
 
   #set(change: SetChange): EntryRecord {

@@ -29,6 +29,8 @@ interface HeldEntry {
   readonly key: string;
   /** Null: no set has succeeded yet. */
   data: Payload;
+  /** Version that it got then. */
+  version: number;
   /** Monotonic time of the last set, for its TTL. */
   setAtMs: number;
   /** Changes by the client whose result is not known yet. */
@@ -75,7 +77,7 @@ export class HeldEntries {
     entry.underWay++;
     return (result) => {
       entry.underWay--;
-      if (result.ok) this.#wasSet(channel, entry, data);
+      if (result.ok) this.#wasSet(channel, entry, data, result.version);
       else if (!RETRYABLE_CODES.includes(result.code) && result.code !== "conflict" && result.code !== "too_large") {
         // It belongs to somebody else by now.
         this.#drop(channel, entry);
@@ -136,13 +138,17 @@ export class HeldEntries {
   #restoration(channel: HeldChannel, entry: HeldEntry): ApplyRequest {
     const { target } = channel;
     const { publisher: owner, id: holder } = this.#owner;
-    const { key, data } = entry;
+    const { key, data, version } = entry;
     return {
       channel: target.name,
       options: target.options,
-      change: { op: "set", key, data, expect: null, owner, holder, ownOnly: true, restores: true },
+      change: { op: "set", key, data, expect: null, owner, holder, ownOnly: true, restores: version },
       done: (result) => {
-        if (result.ok || !channel.entries.includes(entry)) return;
+        if (!channel.entries.includes(entry)) return;
+        if (result.ok) {
+          if (entry.data === data) entry.version = result.version;
+          return;
+        }
         if (RETRYABLE_CODES.includes(result.code)) entry.isLost = true;
         // What the client changes meanwhile may fail, and leave it as it is.
         else if (entry.underWay > 0) entry.isLost = true;
@@ -156,13 +162,13 @@ export class HeldEntries {
   }
 
   #add(channel: HeldChannel, key: string): HeldEntry {
-    const entry: HeldEntry = { key, data: null, setAtMs: 0, underWay: 0, isLost: false };
+    const entry: HeldEntry = { key, data: null, version: 0, setAtMs: 0, underWay: 0, isLost: false };
     channel.entries.push(entry);
     this.#count++;
     return entry;
   }
 
-  #wasSet(channel: HeldChannel, entry: HeldEntry, data: Payload): void {
+  #wasSet(channel: HeldChannel, entry: HeldEntry, data: Payload, version: number): void {
     if (this.#isOverfull) return;
     const index = channel.entries.indexOf(entry);
     if (index === -1) this.#count++;
@@ -172,6 +178,7 @@ export class HeldEntries {
     }
     channel.entries.push(entry);
     entry.data = owned(data);
+    entry.version = version;
     entry.setAtMs = this.#owner.ports.monotonicMs();
     this.#chars += data?.length ?? 0;
     const { ownEntriesPerSession, ownEntryChars } = this.#owner.limits;

@@ -26,7 +26,7 @@ class SharedStore extends MemoryChannels {
     for (const request of batch) {
       this.applied.push(request.change);
       if (this.isAway) request.done({ ok: false, code: "unavailable", message: "Away." });
-      else if (this.refuses !== null && request.change.op === "set" && request.change.restores === true)
+      else if (this.refuses !== null && request.change.op === "set" && request.change.restores !== undefined)
         request.done({ ok: false, code: this.refuses, message: "No." });
       else if (this.held === null) super.apply([request]);
       else {
@@ -110,7 +110,7 @@ describe("A node that was taken for dead", () => {
     expect(entries()).toEqual(before);
     kernel.node.ownershipLost(["@presence:chat:b"]);
     world.settle();
-    expect(store.applied.filter((change) => change.op === "set" && change.restores === true)).toHaveLength(3);
+    expect(store.applied.filter((change) => change.op === "set" && change.restores !== undefined)).toHaveLength(3);
   });
 
   it("sets nothing of a session that has ended, nor what its client has removed", () => {
@@ -155,6 +155,27 @@ describe("A node that was taken for dead", () => {
     world.settle();
     expect(entries()).toEqual([`${instance}="elsewhere"`]);
     expect(peer.read().some(({ closed }) => closed !== undefined)).toBe(false);
+  });
+
+  it("sets again what was ended before it was set, in a store that went back to that", () => {
+    const { peer, instance } = enter("ada");
+    peer.send(set(2, "old"));
+    peer.send({ cmd: "remove", id: 3, channel: ROOM });
+    peer.send(set(4, "new"));
+    const target = kernel.node.target(ROOM);
+    if (target === null) throw new Error("Expected a target.");
+    // What it went back to: an earlier entry of the instance, and its end.
+    store.remove(ROOM, target.options, () => {});
+    inStore(setBy(instance, "s_1"));
+    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
+    kernel.node.ownershipLost(null);
+    world.settle();
+    expect(entries()).toEqual([`${instance}="new"`]);
+    // Now somebody has ended what was set again.
+    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
+    kernel.node.ownershipLost(null);
+    world.settle();
+    expect(entries()).toEqual([]);
   });
 
   it("leaves what another session holds to a change that is under way", () => {

@@ -40,13 +40,13 @@ function set(
   key: string,
   holder: string,
   {
-    restores = false,
+    restores,
     data = '"here"',
     at = world.backplane,
-  }: { restores?: boolean; data?: string; at?: OpenBackplane } = {},
+  }: { restores?: number; data?: string; at?: OpenBackplane } = {},
 ): ReturnType<ConformanceWorld["apply"]> {
   const owner = { user: "ada", instance: "i_1" };
-  const change = { op: "set", key, data, expect: null, owner, holder, ownOnly: true, restores } as const;
+  const change = { op: "set", key, data, expect: null, owner, holder, ownOnly: true, ...(restores === undefined ? {} : { restores }) } as const;
   return world.apply(ROOM, OWNED, change, at);
 }
 
@@ -90,21 +90,26 @@ export const clusterCases: readonly ConformanceCase[] = [
     needs: ["shared"],
     async run(world) {
       await world.open();
-      succeeded(await set(world, "lost", "s_1", { restores: true }));
+      succeeded(await set(world, "lost", "s_1", { restores: 1 }));
       deepEqual(await keys(world), ["lost"], "nobody knows of an entry of before: it was lost");
-      const { version } = succeeded(await set(world, "lost", "s_1", { restores: true }));
+      const { version } = succeeded(await set(world, "lost", "s_1", { restores: 1 }));
       equal(
-        succeeded(await set(world, "lost", "s_1", { restores: true })).version,
+        succeeded(await set(world, "lost", "s_1", { restores: version })).version,
         version,
         "what is there is no change",
       );
-      succeeded(await set(world, "taken", "s_1"));
-      succeeded(await set(world, "taken", "s_2", { data: '"elsewhere"' }));
-      equal(failed(await set(world, "taken", "s_1", { restores: true })).code, "conflict");
-      succeeded(await set(world, "ended", "s_1"));
-      succeeded(await world.unset("ended", OWNED));
-      equal(failed(await set(world, "ended", "s_1", { restores: true })).code, "conflict");
+      const taken = succeeded(await set(world, "taken", "s_1"));
+      const later = succeeded(await set(world, "taken", "s_2", { data: '"elsewhere"' }));
+      const refusal = failed(await set(world, "taken", "s_1", { restores: taken.version }));
+      deepEqual([refusal.code, refusal.version], ["conflict", later.version], "it is there");
+      const ended = succeeded(await set(world, "ended", "s_1"));
+      const end = succeeded(await world.unset("ended", OWNED));
+      const { code, version: none } = failed(await set(world, "ended", "s_1", { restores: ended.version }));
+      deepEqual([code, none], ["conflict", 0], "somebody ended it");
       deepEqual(await keys(world), ["lost", "taken"]);
+      // The store went back to before it was set, when an earlier one had ended.
+      succeeded(await set(world, "ended", "s_1", { restores: end.version + 1 }));
+      deepEqual(await keys(world), ["ended", "lost", "taken"]);
     },
   },
   {
@@ -133,9 +138,9 @@ export const clusterCases: readonly ConformanceCase[] = [
         1,
         "no flicker",
       );
-      succeeded(await set(world, "a", "s_2", { restores: true }));
+      succeeded(await set(world, "a", "s_2", { restores: 1 }));
       succeeded(await world.unset("b", OWNED));
-      equal(failed(await set(world, "b", "s_2", { restores: true })).code, "conflict");
+      equal(failed(await set(world, "b", "s_2", { restores: 1 })).code, "conflict");
       deepEqual(await keys(world), ["a", "kept", "moved"]);
     },
   },
