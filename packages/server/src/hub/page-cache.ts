@@ -63,7 +63,9 @@ export class PageCache {
       this.#context.store().read({ channel, options, after, bounds: this.#context.bounds }, (read) => {
         if (!read.ok) return answer(read);
         // The log is not what it was, and pages of what it was would lead readers in a circle.
-        if (read.value.gap === "rollback" || read.value.gap === "epoch") this.invalidate(channel);
+        const { gap } = read.value;
+        const isOld = gap === "rollback" || gap === "epoch" || (gap !== null && this.#isOfSnapshot(channel, after));
+        if (isOld) this.invalidate(channel);
         this.#context.present.read(channel, read.value.records, (records) =>
           answer(records.ok ? { ok: true, value: this.#unitOf(channel, read.value, records.value) } : records),
         );
@@ -92,6 +94,12 @@ export class PageCache {
   invalidate(channel: string): void {
     this.#pages.invalidate(channel);
     this.#snapshots.invalidate(channel);
+  }
+
+  /** True for the position of a snapshot that is kept: if nothing continues from there, it is of what was. */
+  #isOfSnapshot(channel: string, position: Position): boolean {
+    const snapshot = this.#snapshots.kept(channel, "");
+    return snapshot?.ok === true && snapshot.value.pos === position;
   }
 
   #unitOf(channel: string, { prev, pos, atTop, gap }: Page, records: readonly ChannelRecord[]): PageUnit {

@@ -48,6 +48,11 @@ export class SingleFlight<T> {
     });
   }
 
+  /** The answer that is kept, and would be handed out; null: none is. */
+  kept(channel: string, key: string): Answer<T> | null {
+    return this.#channels.get(channel)?.get(key)?.answer ?? null;
+  }
+
   /** Something happened in the channel: kept answers are forgotten, those in flight are not kept. */
   invalidate(channel: string): void {
     const slots = this.#channels.get(channel);

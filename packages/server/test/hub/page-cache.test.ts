@@ -88,6 +88,17 @@ describe("The page cache", () => {
     expect(reads).toEqual(["0", "7"]);
   });
 
+  it("forgets a snapshot from which nothing continues, which would lead its readers in a circle", () => {
+    expect(snapshotUnits()).toEqual(["reset  9"]);
+    // The store has gone back, and nobody has noticed yet.
+    snapshot = { pos: "8", records: [] };
+    page = { prev: "8", pos: "8", records: [], atTop: true, gap: "trimmed" };
+    read("7");
+    expect(snapshotUnits()).toEqual(["reset  9"]);
+    read("9");
+    expect(snapshotUnits()).toEqual(["reset  8"]);
+  });
+
   it("cuts a snapshot by items and by bytes, and marks its first and its last unit", () => {
     snapshot = { pos: "9", records: entries([1, 1, 1, 1, 6, 6, 20, 1]) };
     expect(snapshotUnits()).toEqual(["reset 012", "34", "5", "6", "7 9"]);
