@@ -59,7 +59,8 @@ export function refuseRestoration(
   endedAt: number,
 ): Failure | null {
   if (restores === undefined) return null;
-  const isOwn = held === null ? endedAt <= restores : held.owner?.instance === owner?.instance && held.holder === holder;
+  const isOwn =
+    held === null ? endedAt <= restores : held.owner?.instance === owner?.instance && held.holder === holder;
   if (isOwn) return null;
   const message = "Expected an entry that nobody has ended or taken over meanwhile.";
   return { ok: false, code: "conflict", version: held?.version ?? 0, message };

@@ -39,14 +39,19 @@ function set(
   world: ConformanceWorld,
   key: string,
   holder: string,
-  {
-    restores,
-    data = '"here"',
-    at = world.backplane,
-  }: { restores?: number; data?: string; at?: OpenBackplane } = {},
+  { restores, data = '"here"', at = world.backplane }: { restores?: number; data?: string; at?: OpenBackplane } = {},
 ): ReturnType<ConformanceWorld["apply"]> {
   const owner = { user: "ada", instance: "i_1" };
-  const change = { op: "set", key, data, expect: null, owner, holder, ownOnly: true, ...(restores === undefined ? {} : { restores }) } as const;
+  const change = {
+    op: "set",
+    key,
+    data,
+    expect: null,
+    owner,
+    holder,
+    ownOnly: true,
+    ...(restores === undefined ? {} : { restores }),
+  } as const;
   return world.apply(ROOM, OWNED, change, at);
 }
 
