@@ -19,7 +19,7 @@ const cores = availableParallelism();
  */
 const TURNS = {
   beside: { order: 0, workers: 2 * cores },
-  screen: { order: 1, workers: Math.max(1, Math.ceil(cores / 2)) },
+  screen: { order: 1, workers: cores },
   alone: { order: 2, workers: 1 },
 } as const;
 

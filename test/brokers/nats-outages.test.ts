@@ -249,6 +249,31 @@ describe("the NATS backplane, when NATS fails", () => {
     },
   );
 
+  test("a store that NATS falls silent on while it opens, opens all the same", { timeout: TIMEOUT }, async () => {
+    await using server = await NatsServer.start();
+    // Behind its own first beat it hears one of another node, and then nothing for longer than a lease.
+    const silentMs = 4_500;
+    let held: Buffer = Buffer.alloc(0);
+    let isSilent = false;
+    const proxy = await TcpProxy.start({ host: "127.0.0.1", port: server.port }, () => (chunk) => {
+      const bytes = Buffer.concat([held, chunk]);
+      held = Buffer.alloc(0);
+      const beat = /MSG (\S+\.beat) (\d+) (\d+)\r\n/.exec(bytes.toString("latin1"));
+      if (isSilent || beat === null) return bytes;
+      isSilent = true;
+      proxy.stall();
+      setTimeout(() => proxy.resume(), silentMs);
+      const [line, subject, sid, size] = beat;
+      const end = beat.index + line.length + Number(size) + 2;
+      held = bytes.subarray(end);
+      return Buffer.concat([bytes.subarray(0, end), Buffer.from(`MSG ${subject} ${sid} 9\r\nother.0 1\r\n`)]);
+    });
+    await using store = await Store.open({ address: `127.0.0.1:${proxy.port}` });
+    await publishUntilKnown(store, "after the silence");
+    expect(isSilent).toBe(true);
+    await proxy.close();
+  });
+
   test(
     "a publish that is repeated on another node, after its answer was lost, lands once",
     { timeout: TIMEOUT },

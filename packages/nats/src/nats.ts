@@ -209,6 +209,9 @@ async function start(
   const foundation = await found(options, names, connection, context);
   const { broker } = foundation;
   const control = await openControl(foundation, context);
+  const tickets = openTickets(foundation, context);
+  await tickets.open();
+  // From here on nothing is waited for: the registry listens at once, and tells of the dead those that are made behind it.
   const registry: NodeRegistry = new NodeRegistry(
     broker,
     context.ports,
@@ -217,8 +220,6 @@ async function start(
   );
   control.know(registry);
   registry.start();
-  const tickets = openTickets(foundation, context);
-  await tickets.open();
   const channels: NatsChannels = new NatsChannels({
     ...channelContext(foundation, context, { registry, control, downMs: () => health.downMs }),
     // It changes when the node begins anew.

@@ -62,12 +62,15 @@ export class Watch {
     const counts = await this.#counts(buckets);
     const changed = buckets.filter((bucket, index) => counts[index] !== this.#context.subscriptions.known(bucket));
     const asked = await Promise.all(changed.map((bucket) => this.#changes(bucket)));
-    const tops = asked.flat();
     const [first] = buckets;
     // A fence is needed even where nothing has changed: it finds out that the connection is dead.
     const isDelivered = first !== undefined && (await this.#context.broker.fence(first));
     if (!isDelivered) return;
-    for (const { subscribed, top } of tops) this.#compare(subscribed, top);
+    // Only what was compared counts as looked at: a connection that is lost before leaves it for the next look.
+    for (const { bucket, count, changes } of asked) {
+      for (const { subscribed, top } of changes) this.#compare(subscribed, top);
+      if (count !== undefined) this.#context.subscriptions.looked(bucket, count);
+    }
   }
 
   async #counts(buckets: readonly number[]): Promise<readonly number[]> {
@@ -80,25 +83,25 @@ export class Watch {
     return found.map((count) => (Buffer.isBuffer(count) ? Number(count.toString()) : 0));
   }
 
-  async #changes(bucket: number): Promise<readonly Change[]> {
+  async #changes(bucket: number): Promise<Changes> {
     const { broker, keys, subscriptions } = this.#context;
     const known = subscriptions.known(bucket);
-    if (known === undefined) return [];
+    const changes: Change[] = [];
+    if (known === undefined) return { bucket, count: undefined, changes };
     const heads = keys.of(bucket, "c:");
     const reply = listOf(await broker.run(bucket, SCRIPTS.changes, keys.changes(bucket), [known, heads]));
-    subscriptions.looked(bucket, Number(textAt(reply, 0)));
+    const count = Number(textAt(reply, 0));
     if (textAt(reply, 1) === "0") {
       // The bucket has gone back, or was emptied, or so much has happened that it can't be told.
       for (const subscribed of subscriptions.buckets.get(bucket) ?? []) subscriptions.suspect(subscribed);
-      return [];
+      return { bucket, count, changes };
     }
-    const changes: Change[] = [];
     for (let index = 2; index < reply.length; index += 2) {
       const subscribed = subscriptions.get(textAt(reply, index));
       const top = textAt(reply, index + 1);
       if (subscribed !== undefined) changes.push({ subscribed, top: top === "" ? null : readPlace(top) });
     }
-    return changes;
+    return { bucket, count, changes };
   }
 
   #compare(subscribed: Subscribed, top: StoredPlace | null): void {
@@ -110,6 +113,13 @@ export class Watch {
     const isElsewhere = top !== null && place.offset === top.offset && place.position !== top.position;
     if (isBehind || isElsewhere) subscriptions.suspect(subscribed);
   }
+}
+
+/** What has changed in a bucket, up to a count of its changes; undefined: nobody knows yet since when. */
+interface Changes {
+  readonly bucket: number;
+  readonly count: number | undefined;
+  readonly changes: readonly Change[];
 }
 
 interface Change {

@@ -163,6 +163,17 @@ export class RealLink implements Link {
     await this.#proxy?.close();
   }
 
+  /** Counts what the store knew already. */
+  #counted(request: AppendRequest): AppendRequest {
+    return {
+      ...request,
+      done: (result) => {
+        if (result.ok && result.duplicate) this.#options.world.count("duplicates suppressed");
+        request.done(result);
+      },
+    };
+  }
+
   /** Answers with a place that nobody has stored anything at yet, and hands on what wants no answer any more. */
   #answered(request: AppendRequest): AppendRequest {
     const pos = formatPlace(firstPlace(this.#clock.id()));
@@ -187,7 +198,8 @@ export class RealLink implements Link {
         subscribed.delete(channel);
         channels.unsubscribe(channel);
       },
-      append: (batch) => channels.append(isEarly ? batch.map((request) => this.#answered(request)) : batch),
+      append: (batch) =>
+        channels.append(batch.map((request) => (isEarly ? this.#answered(request) : this.#counted(request)))),
       apply: (batch) => channels.apply(batch),
       read: (request, done) => channels.read(request, done),
       history: (request, done) => channels.history(request, done),
