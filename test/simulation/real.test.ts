@@ -5,6 +5,8 @@ import { simulate, verdictIn } from "./command.ts";
 
 /** Most of what a seed does is wait, so a handful takes hardly longer than one. */
 const SEEDS = 4;
+/** The same each time: what decides on a change is no place to look for new faults; `npm run simulate` is. */
+const SEED = 1;
 
 const CASES = [
   { backplane: "redis", missing: WITHOUT_REDIS },
@@ -14,10 +16,9 @@ const CASES = [
 for (const { backplane, missing } of CASES) {
   it.concurrent(`no promise is broken by clusters over a real ${backplane} server`, async (context) => {
     if (missing !== null) context.skip(missing);
-    const seed = Date.now() % 1_000_000_000;
-    const options = `--backplane ${backplane} --seed ${seed} --seeds ${SEEDS} --at-once ${SEEDS} --workers 1`;
+    const options = `--backplane ${backplane} --seed ${SEED} --seeds ${SEEDS} --at-once ${SEEDS} --workers 1`;
     const printed = await simulate(...options.split(" "));
-    console.log(`From seed ${seed}, over ${backplane}: ${verdictIn(printed)}`);
+    console.log(`From seed ${SEED}, over ${backplane}: ${verdictIn(printed)}`);
     expect(printed).toContain(`${SEEDS} seeds: 0 violations`);
   });
 }
