@@ -34,11 +34,15 @@ export class Liveness {
 
   /**
    * Something came from the peer. Returns the monotonic time, for what else looks at it: reading the clock costs as much as
-   * taking a short command apart.
+   * taking a short command apart. Null: it comes after a silence that ends a connection, and must not be acted on. The peer
+   * has gone elsewhere by then and may have asked for the same again there; what it sent here before can come late when this
+   * server stood still, or when the network did.
    */
-  heard(): number {
-    this.#heardAt = this.#ports.monotonicMs();
-    return this.#heardAt;
+  heard(): number | null {
+    const now = this.#ports.monotonicMs();
+    if (this.#isSilent(now)) return null;
+    this.#heardAt = now;
+    return now;
   }
 
   /**
@@ -53,7 +57,11 @@ export class Liveness {
     if (isPaused || (taken !== this.#taken && this.#connection.queuedBytes > 0)) this.#heardAt = now;
     this.#taken = taken;
     if (now - this.#takenAt > this.#bounds.stallTimeoutMs) return "slow";
-    // Half an interval more than the beat, so that one late answer does not cut a connection.
-    return now - this.#heardAt > this.#bounds.heartbeatMs * 1.5 ? "heartbeat_missed" : "alive";
+    return this.#isSilent(now) ? "heartbeat_missed" : "alive";
+  }
+
+  /** Half an interval more than the beat, so that one late answer does not cut a connection. */
+  #isSilent(now: number): boolean {
+    return now - this.#heardAt > this.#bounds.heartbeatMs * 1.5;
   }
 }

@@ -91,11 +91,11 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   }
 
   text(payload: string): void {
-    this.#inbox.add(payload, this.#liveness.heard());
+    this.#heard(payload);
   }
 
   binary(payload: Uint8Array): void {
-    this.#inbox.add(payload, this.#liveness.heard());
+    this.#heard(payload);
   }
 
   drained(): void {
@@ -235,6 +235,12 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   #close(name: CloseName, reason: string = CLOSE_CODES[name].text): void {
     this.end(CLOSE_CODES[name].code, reason, false);
+  }
+
+  #heard(payload: string | Uint8Array): void {
+    const now = this.#liveness.heard();
+    if (now === null) this.#close("heartbeat_missed");
+    else this.#inbox.add(payload, now);
   }
 
   #connect(fields: Fields, isAlone: boolean, answer: Answer): void {

@@ -75,6 +75,11 @@ export class VirtualWorld implements Ports {
     this.#wallOffsetMs += ms;
   }
 
+  /** The process stood still for so long: its clock went on, and its timers ring late, with the next `advance`. */
+  standStill(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Ends the tick, and those that follow from it, until nothing is left to do. Throws if that never comes. */
   settle(): void {
     for (let count = 0; this.#ticks.length > 0; count++) {

@@ -21,8 +21,14 @@ describe("Liveness", () => {
     expect(liveness.beat(false)).toBe("alive");
     world.advance(1);
     expect(liveness.beat(false)).toBe("heartbeat_missed");
-    liveness.heard();
-    expect(liveness.beat(false)).toBe("alive");
+  });
+
+  it("hears what comes in time, and no more after that", () => {
+    world.advance(15_000);
+    expect(liveness.heard()).toBe(world.monotonicMs());
+    world.advance(15_001);
+    expect(liveness.heard()).toBeNull();
+    expect(liveness.beat(false)).toBe("heartbeat_missed");
   });
 
   it("does not count silence while nothing is read from the peer", () => {
