@@ -73,6 +73,9 @@ export class Talk {
 /** Who the server takes a browser's guest for. */
 export async function guestOf(chat: ChatPage): Promise<string> {
   const cookies = await chat.page.context().cookies();
-  const guest = cookies.find(({ name }) => name.startsWith("carillon_guest_"));
+  // A server with another key names its cookie otherwise, and leaves that of the one before alone: the newest counts.
+  const [guest] = cookies
+    .filter(({ name }) => name.startsWith("carillon_guest_"))
+    .toSorted((one, other) => other.expires - one.expires);
   return guest?.value.split(".")[0] ?? "";
 }
