@@ -223,7 +223,7 @@ export const swallow: Drill = {
       sabotage: {
         redis: {
           file: "packages/redis/src/watch.ts",
-          find: "for (const { subscribed, top } of tops) this.#compare(subscribed, top);",
+          find: "for (const { subscribed, top } of changes) this.#compare(subscribed, top);",
           replace: "for (const _ of tops);",
         },
         nats: {
