@@ -224,7 +224,7 @@ export const swallow: Drill = {
         redis: {
           file: "packages/redis/src/watch.ts",
           find: "for (const { subscribed, top } of changes) this.#compare(subscribed, top);",
-          replace: "for (const _ of tops);",
+          replace: "for (const _ of changes);",
         },
         nats: {
           file: "packages/nats/src/silence-watch.ts",
