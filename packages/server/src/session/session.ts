@@ -90,12 +90,14 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     return this.#state === "open" && this.#commandsInFlight < this.host.limits.commandsInFlight && !this.outbox.isFull;
   }
 
-  text(payload: string): void {
-    this.#heard(payload);
+  text(payload: string | Uint8Array): void {
+    const now = this.#liveness.heard();
+    if (now === null) this.#close("heartbeat_missed");
+    else this.#inbox.add(payload, now);
   }
 
   binary(payload: Uint8Array): void {
-    this.#heard(payload);
+    this.text(payload);
   }
 
   drained(): void {
@@ -235,12 +237,6 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   #close(name: CloseName, reason: string = CLOSE_CODES[name].text): void {
     this.end(CLOSE_CODES[name].code, reason, false);
-  }
-
-  #heard(payload: string | Uint8Array): void {
-    const now = this.#liveness.heard();
-    if (now === null) this.#close("heartbeat_missed");
-    else this.#inbox.add(payload, now);
   }
 
   #connect(fields: Fields, isAlone: boolean, answer: Answer): void {
