@@ -92,8 +92,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   text(payload: string | Uint8Array): void {
     const now = this.#liveness.heard();
-    if (now === null) this.#close("heartbeat_missed");
-    else this.#inbox.add(payload, now);
+    return now === null ? this.#close("heartbeat_missed") : this.#inbox.add(payload, now);
   }
 
   binary(payload: Uint8Array): void {
