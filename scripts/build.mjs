@@ -25,6 +25,9 @@ function removeStaleOutputs(folder) {
 const startMs = performance.now();
 for (const { folder } of publishedPackages()) removeStaleOutputs(folder);
 if (!run(...tool("typescript/bin/tsc", ["-b", "tsconfig.build.json"]))) process.exit(1);
+// Whoever starts this may be a test, or have a shell for development: the page would come with React's checks, half as
+// large again and several times as slow.
+process.env["NODE_ENV"] = "production";
 // The page of apps/chat goes into the package that serves it; its vite.config.ts says where.
 if (!run(...tool("vite/bin/vite.js", ["build", "apps/chat", "--logLevel", "warn"]))) process.exit(1);
 console.log(`Built in ${elapsed(startMs)}.`);
