@@ -115,6 +115,8 @@ export class Chain {
       throw new TooLarge(`Expected at most ${bytesMax} bytes for NATS, got ${bytes.byteLength}.`);
     const doubts = this.#doubts;
     const stream = await this.#context.stream();
+    // In a store that was put back meanwhile, the sequence may be that of another message, which the block does not follow.
+    if (doubts !== this.#doubts) return false;
     const published = await stream.publish(this.#context.subject, bytes, expected);
     if (!published.ok) {
       if (published.reason === "sequence") return false;

@@ -170,9 +170,14 @@ export class NatsChannels implements ChannelStore {
     return [...this.#channels.values()].some((channel) => !channel.isIdle);
   }
 
-  /** Nothing that is known can be trusted before it is compared with the store: the connection was another one. */
-  async doubtAll(): Promise<void> {
+  /** Nothing is built on what is known before it is compared with the store: the next connection may lead to another one. */
+  distrustAll(): void {
     for (const channel of this.#channels.values()) channel.chain.distrust();
+  }
+
+  /** Compares everything that is subscribed with the store. */
+  async doubtAll(): Promise<void> {
+    this.distrustAll();
     const subscribed = [...this.#watched.values()].flatMap(({ channels }) => [...channels.values()]);
     for (let start = 0; start < subscribed.length; start += SYNCS_AT_ONCE) {
       await Promise.all(

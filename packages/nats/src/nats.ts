@@ -322,7 +322,10 @@ function watchOver({ broker, streams, identity, clock }: Foundation, parts: Part
     },
   });
   broker.onConnected((isConnected) => {
-    if (!isConnected) control.doubt();
+    if (isConnected) return;
+    control.doubt();
+    // Not only when all is compared: until then a publish could go out on top of what the store does not have any more.
+    channels.distrustAll();
   });
   health.start();
   return health;

@@ -114,6 +114,28 @@ describe("the chain of blocks of a channel", () => {
     expect(isLinked(blocks)).toBe(true);
   });
 
+  test("a block that waits to be sent while the store is put back is not sent, though the sequence fits again", async () => {
+    const subject = new Subject();
+    const [one, other] = [new Node("one", subject), new Node("other", subject)];
+    await one.chain.freshen();
+    await one.chain.append(one.draft("lost"));
+
+    let made = (): void => {};
+    one.ready = new Promise<void>((resolve) => (made = resolve));
+    const waiting = one.chain.append(one.draft("late"));
+    one.chain.distrust();
+    subject.messages.pop();
+    await other.chain.freshen();
+    await other.chain.append(other.draft("in its place"));
+    made();
+
+    expect(await waiting).toBe(false);
+    await one.chain.freshen();
+    expect(await one.chain.append(one.draft("late"))).toBe(true);
+    expect(isLinked(subject.messages.map(({ data }) => decodeBlock(data)))).toBe(true);
+    expect(subject.messages).toHaveLength(3);
+  });
+
   test("a block that was computed on another replica than the one that is here is not sent", async () => {
     const subject = new Subject();
     const [one, other] = [new Node("one", subject), new Node("other", subject)];
