@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { LiveSwallower } from "../support/live-swallower.ts";
 import { missingNats, NatsServer } from "../support/nats-server.ts";
@@ -154,6 +157,24 @@ describe("the NATS backplane, when NATS fails", () => {
     const stored = await store.everything();
     await until(() => store.delivered().length >= stored.length);
     expect(store.delivered()).toEqual(stored);
+  });
+
+  test("messages between nodes are no larger than NATS takes, and one that is holds up nothing behind it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "carillon-nats-"));
+    const settings = join(folder, "small.conf");
+    await writeFile(settings, "max_payload: 8KB");
+    await using server = await NatsServer.start(undefined, ["-c", settings]);
+    await using one = await Store.open(server);
+    await using two = await Store.open(server);
+    const message = (user: string, reason = "") => ({ type: "disconnect", user, code: 4_500, reason }) as const;
+    const small = Array.from({ length: 400 }, (_, index) => message(`u${index}`));
+    for (const each of [message("first"), message("large", "x".repeat(8_000)), ...small])
+      one.backplane.control.send(each);
+    await until(() => two.controls.length > small.length);
+    expect(two.controls).toEqual([message("first"), ...small]);
+    expect(one.controls).toHaveLength(small.length + 2);
+    expect(one.warnings).toEqual(["A message to other nodes was dropped: NATS takes none of that size."]);
+    await rm(folder, { recursive: true });
   });
 
   test(

@@ -35,6 +35,8 @@ export interface ApiAnswer {
   readonly message?: { readonly seq: number; readonly time: string; readonly data?: string };
 }
 
+/** Bytes that the headers of a message may take, on the way in and when it is repeated. */
+const HEADERS_MAX = 1_024;
 /** Requests under way at most; beyond, new ones fail at once, so that a slow broker can't fill the memory. */
 const REQUESTS_MAX = 20_000;
 
@@ -74,9 +76,9 @@ export class Broker {
     return this.#turn;
   }
 
-  /** Bytes of a message at most. */
-  get payloadMax(): number {
-    return this.connection.info?.max_payload ?? 1_048_576;
+  /** Bytes of data in a message at most. */
+  get dataMax(): number {
+    return (this.connection.info?.max_payload ?? 1_048_576) - HEADERS_MAX;
   }
 
   /** Calls back whenever the connection breaks, or stands again. */

@@ -26,7 +26,8 @@ export interface ChainContext {
   readonly log: ReplicaContext;
   readonly state: StateContext;
   readonly ports: Ports;
-  readonly payloadMax: () => number;
+  /** Bytes of data in a message at most. */
+  readonly dataMax: () => number;
   /** Rejects if the channel exists as one of the other kind. */
   readonly checkKind: () => Promise<void>;
   readonly now: () => number;
@@ -38,8 +39,6 @@ export interface ChainContext {
 const STEPS_MAX = 24;
 /** Attempts to compare with a store that changes meanwhile. */
 const PROOFS_MAX = 50;
-/** Bytes that the headers of a message may take, on the way in and when it is repeated. */
-const HEADERS_MAX = 1_024;
 
 /**
  * The blocks of one channel: reading them, storing the next one, and finding out that the store is not what it was.
@@ -110,7 +109,7 @@ export class Chain {
     if (replica === null || block.after !== replica.nonce) return false;
     const expected = replica.seq;
     const bytes = encodeBlock(block);
-    const bytesMax = this.#context.payloadMax() - HEADERS_MAX;
+    const bytesMax = this.#context.dataMax();
     if (bytes.byteLength > bytesMax)
       throw new TooLarge(`Expected at most ${bytesMax} bytes for NATS, got ${bytes.byteLength}.`);
     const doubts = this.#doubts;

@@ -276,7 +276,7 @@ export class NatsChannels implements ChannelStore {
       log: { ports, faults, ids, now },
       state: { ports, faults, journalMax: limits.stateJournal },
       ports,
-      payloadMax: () => broker.payloadMax,
+      dataMax: () => broker.dataMax,
       checkKind,
       now,
       stored: (stream, seq) => this.#watched.get(stream.name)?.watch.saw(seq),

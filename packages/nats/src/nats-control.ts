@@ -1,30 +1,33 @@
-import type { Answer, BackplaneContext, ClusterNode, Control, ControlMessage } from "@carillon/server/backplane";
+import {
+  ControlQueue,
+  type Answer,
+  type BackplaneContext,
+  type ClusterNode,
+  type Control,
+  type ControlMessage,
+} from "@carillon/server/backplane";
 import type { Msg } from "@nats-io/transport-node";
 import type { Broker } from "./broker.ts";
-import { parseJson } from "./json.ts";
 import type { NodeRegistry } from "./node-registry.ts";
 import type { Stream } from "./stream.ts";
 
-/** Messages that wait to be sent at most; beyond, the oldest are dropped with a warning. */
-const WAITING_MAX = 10_000;
+/** Between attempts to send. */
 const RETRY_MS = 250;
-/** What goes out as one message, at most: so many, or so many characters. */
-const BATCH_MAX = 500;
-const BATCH_CHARACTERS = 65_536;
 
 /**
  * The bus between nodes. A message is stored for a minute and repeated to all nodes; a node that was away for a moment, or
  * missed one, reads what it missed by the sequence of the last it has seen. So each arrives at least once; or its node was
- * away for longer than that, and is told so.
+ * away for longer than that, and is told so. The node's own messages take effect at once, NATS or no NATS.
  */
 export class NatsControl implements Control {
   readonly #stream: Stream;
   readonly #subject: string;
   readonly #context: BackplaneContext;
-  #waiting: string[] = [];
+  readonly #queue: ControlQueue;
   #isSending = false;
   #isClosed = false;
-  #isReading = false;
+  /** The look under way. */
+  #reading: Promise<void> | null = null;
   /** Null until the first look. */
   #seen: number | null = null;
   /** The message that was seen last, to know it again: a stream that was put back uses sequences again. */
@@ -43,17 +46,21 @@ export class NatsControl implements Control {
     this.#stream = stream;
     this.#subject = subjects.send;
     this.#context = context;
+    const { ports, logger } = context;
+    this.#queue = new ControlQueue({ self: ports.id(), logger, broker: "NATS", bytesMax: () => broker.dataMax });
     broker.subscribe(subjects.live, (message) => this.#onLive(message));
   }
 
   send(message: ControlMessage): void {
     if (this.#isClosed) return;
-    if (this.#waiting.length >= WAITING_MAX) {
-      this.#waiting.shift();
-      this.#context.logger.warn("A message between nodes was dropped: too many wait for NATS.");
-    }
-    this.#waiting.push(JSON.stringify(message));
+    this.#context.onControl(message);
+    this.#queue.push(message);
     if (!this.#isSending) void this.#sendAll();
+  }
+
+  /** True while something that was sent is not yet with NATS. */
+  get isBusy(): boolean {
+    return !this.#queue.isEmpty;
   }
 
   close(): void {
@@ -86,30 +93,33 @@ export class NatsControl implements Control {
     this.#isCaughtUp = false;
   }
 
-  /** Reads what was missed, if anything was. Rejects with a `Trouble`. */
+  /** Reads what was missed before the call, if anything was. Rejects with a `Trouble`. */
   async catchUp(): Promise<void> {
-    if (this.#isReading) return;
-    this.#isReading = true;
+    // One that is under way may have begun too early for what this call is about.
+    await this.#reading?.catch(nothing);
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
     const doubts = this.#doubts;
-    try {
-      const { firstSeq, lastSeq } = (await this.#stream.state()) ?? { firstSeq: 0, lastSeq: 0 };
-      // Whoever starts has no sessions that anything was said about.
-      this.#seen ??= lastSeq;
-      if (!this.#isCaughtUp && !(await this.#isSame(firstSeq, lastSeq))) {
-        // It was put back: what it has may be done again.
-        this.#seen = Math.max(0, firstSeq - 1);
-        this.#last = null;
-      }
-      if (lastSeq > this.#seen) {
-        // Whatever was said in what is not kept any more may have been about sessions of this node.
-        if (firstSeq > this.#seen + 1) this.#context.onControl({ type: "missed" });
-        await this.#stream.scan(this.#subject, this.#seen + 1, false, ({ seq, data }) => this.#take(seq, data));
-        this.#seen = Math.max(this.#seen, lastSeq);
-      }
-      if (doubts === this.#doubts) this.#isCaughtUp = true;
-    } finally {
-      this.#isReading = false;
+    const { firstSeq, lastSeq } = (await this.#stream.state()) ?? { firstSeq: 0, lastSeq: 0 };
+    // Whoever starts has no sessions that anything was said about.
+    this.#seen ??= lastSeq;
+    if (!this.#isCaughtUp && !(await this.#isSame(firstSeq, lastSeq))) {
+      // It was put back: what it has may be done again.
+      this.#seen = Math.max(0, firstSeq - 1);
+      this.#last = null;
     }
+    if (lastSeq > this.#seen) {
+      // Whatever was said in what is not kept any more may have been about sessions of this node.
+      if (firstSeq > this.#seen + 1) this.#context.onControl({ type: "missed" });
+      await this.#stream.scan(this.#subject, this.#seen + 1, false, ({ seq, data }) => this.#take(seq, data));
+      this.#seen = Math.max(this.#seen, lastSeq);
+    }
+    if (doubts === this.#doubts) this.#isCaughtUp = true;
   }
 
   /** False if the stream is not what it was when its last message was seen. */
@@ -124,7 +134,7 @@ export class NatsControl implements Control {
   #onLive(message: Msg): void {
     const seq = Number(message.headers?.get("Nats-Sequence"));
     // What is in doubt is read, not taken as it comes.
-    if (!this.#isCaughtUp || (this.#seen !== null && seq > this.#seen + 1)) this.catchUp().catch(() => {});
+    if (!this.#isCaughtUp || (this.#seen !== null && seq > this.#seen + 1)) this.catchUp().catch(nothing);
     else this.#take(seq, message.data);
   }
 
@@ -134,8 +144,7 @@ export class NatsControl implements Control {
     const text = Buffer.from(data).toString();
     this.#last = text;
     try {
-      const messages = parseJson<readonly ControlMessage[]>(text);
-      for (const message of messages) this.#context.onControl(message);
+      for (const message of this.#queue.read(text)) this.#context.onControl(message);
     } catch (error) {
       this.#context.logger.warn("A message between nodes can't be read.", { error: String(error) });
     }
@@ -143,25 +152,11 @@ export class NatsControl implements Control {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    for (let batch = this.#nextBatch(); batch !== null && !this.#isClosed; batch = this.#nextBatch()) {
-      while (!this.#isClosed && !(await this.#isSent(batch)))
-        await new Promise<void>((resolve) => void this.#context.ports.after(RETRY_MS, resolve));
+    for (let batch = this.#queue.next(); batch !== null && !this.#isClosed; batch = this.#queue.next()) {
+      if (await this.#isSent(batch)) this.#queue.sent();
+      else await new Promise<void>((resolve) => void this.#context.ports.after(RETRY_MS, resolve));
     }
     this.#isSending = false;
-  }
-
-  /** What waits, as one message: thousands of instances that come back are told of by far fewer. */
-  #nextBatch(): string | null {
-    const [first] = this.#waiting;
-    if (first === undefined) return null;
-    let count = 0;
-    let size = 0;
-    for (const { length } of this.#waiting) {
-      size += length;
-      if (count > 0 && (size > BATCH_CHARACTERS || count === BATCH_MAX)) break;
-      count++;
-    }
-    return `[${this.#waiting.splice(0, count).join(",")}]`;
   }
 
   /** False: to be sent again; what arrives twice does no harm. */
@@ -173,3 +168,6 @@ export class NatsControl implements Control {
     }
   }
 }
+
+/** What could not be read is looked for again, with the next message or the next look. */
+function nothing(): void {}

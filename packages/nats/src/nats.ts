@@ -340,7 +340,7 @@ async function closeAll(
   done: () => void,
 ): Promise<void> {
   const end = ports.monotonicMs() + patienceMs;
-  while (channels.isBusy && ports.monotonicMs() < end) {
+  while ((channels.isBusy || control.isBusy) && ports.monotonicMs() < end) {
     await new Promise<void>((resolve) => void ports.after(CLOSING_MS, resolve));
   }
   control.close();

@@ -51,7 +51,7 @@ class Node {
         log: { ports, faults, ids: new IdMemory({ windowMs: 1_000, entries: 100 }), now },
         state: { ports, faults, journalMax: 10 },
         ports,
-        payloadMax: () => 100_000,
+        dataMax: () => 100_000,
         checkKind: () => Promise.resolve(),
         now,
         stored: () => {},

@@ -1,4 +1,13 @@
-import type { Answer, ClusterNode, Control, ControlMessage, Failure, Logger, Ports } from "@carillon/server/backplane";
+import {
+  ControlQueue,
+  type Answer,
+  type ClusterNode,
+  type Control,
+  type ControlMessage,
+  type Failure,
+  type Logger,
+  type Ports,
+} from "@carillon/server/backplane";
 import type { Broker } from "./broker.ts";
 import { SHARED_BUCKET, type Keys } from "./keys.ts";
 import type { Lease } from "./lease.ts";
@@ -7,11 +16,6 @@ import { SCRIPTS } from "./scripts.ts";
 
 /** Messages caught up with in one go. */
 const PAGE = 1_000;
-/** What goes out as one message, at most: so many, or so many characters. */
-const BATCH_MAX = 500;
-const BATCH_CHARACTERS = 65_536;
-/** Messages that wait for Redis at most; those of longest ago are let go of first. */
-const WAITING_MAX = 10_000;
 
 /** What the bus is made of. */
 export interface BusContext {
@@ -29,20 +33,19 @@ export interface BusContext {
 }
 
 /**
- * The control bus: a stream that keeps messages for a while, and a shard channel that brings them at once. Whoever misses
- * one live, by a broken connection or in other ways, reads it from the stream with the next look. The node's own messages
- * take effect at once, Redis or no Redis, and are sent when it can be reached.
+ * The control bus: a stream that keeps messages for a while, and a shard channel that brings them at once, each with the
+ * id of the one before it. Whoever misses one live, by a broken connection or in other ways, reads it from the stream: when
+ * the next one comes, or with the next look. The node's own messages take effect at once, Redis or no Redis, and are
+ * sent when it can be reached.
  */
 export class Bus implements Control {
   readonly #context: BusContext;
-  /** Tells this node's messages from others'. */
-  readonly #self: string;
-  readonly #waiting: string[] = [];
+  readonly #queue: ControlQueue;
   /** The last message of the stream that was handed on. */
   #last = "";
-  #isSending = false;
-  #isCatchingUp = false;
-  #isAsked = false;
+  /** What is under way. */
+  #sending: Promise<void> | null = null;
+  #reading: Promise<void> | null = null;
   /** Grows with each doubt, so that a page that was asked for before is not taken for an answer to it. */
   #doubts = 0;
   #isCaughtUp = true;
@@ -51,7 +54,8 @@ export class Bus implements Control {
 
   constructor(context: BusContext) {
     this.#context = context;
-    this.#self = context.ports.id();
+    const { ports, logger } = context;
+    this.#queue = new ControlQueue({ self: ports.id(), logger, broker: "Redis" });
   }
 
   /** The shard channel. */
@@ -69,21 +73,14 @@ export class Bus implements Control {
 
   /** Begins behind a message of its own: what came after it and is gone some time was missed. */
   async open(): Promise<void> {
-    const { broker, kept } = this.#context;
-    const args = [this.live, kept, JSON.stringify([this.#self, []])];
-    const id = await broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], args);
-    this.#last = textAt([id], 0);
-    broker.listen(this.live, SHARED_BUCKET);
+    this.#last = textAt([await this.#publish('["",[]]')], 0);
+    this.#context.broker.listen(this.live, SHARED_BUCKET);
   }
 
   send(message: ControlMessage): void {
     if (this.#isClosed) return;
     this.#context.onControl(message);
-    if (this.#waiting.length === WAITING_MAX) {
-      this.#waiting.shift();
-      this.#context.logger.warn("A message between nodes was dropped: too many wait for Redis.");
-    }
-    this.#waiting.push(JSON.stringify(message));
+    this.#queue.push(message);
     void this.#sendWaiting();
   }
 
@@ -104,24 +101,22 @@ export class Bus implements Control {
   }
 
   /** A message on the shard channel. One that does not follow the last is looked up, with what is between. */
-  message(): void {
-    void this.catchUp();
+  message(message: Buffer): void {
+    const [before = "", id = "", batch = ""] = message.toString().split("\n");
+    const follows = before === this.#last && this.#isCaughtUp && this.#reading === null && !this.#isClosed;
+    if (follows) this.#hand(id, batch);
+    else void this.catchUp();
   }
 
-  /** Hands on what the stream has that was not handed on yet, and sends what waits. Never rejects. */
+  /** Hands on what the stream has from before the call and was not handed on yet, and sends what waits. Never rejects. */
   async catchUp(): Promise<void> {
     void this.#sendWaiting();
-    this.#isAsked = true;
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    try {
-      // What was told of while the last page was on its way may not be in it.
-      for (; this.#isAsked && !this.#isClosed; await this.#read()) this.#isAsked = false;
-    } catch {
-      // The next look makes up for it.
-    } finally {
-      this.#isCatchingUp = false;
-    }
+    // One that is under way may have begun too early for what this call is about.
+    await this.#reading;
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = null;
+    });
+    await this.#reading;
   }
 
   close(): void {
@@ -130,13 +125,21 @@ export class Bus implements Control {
     for (const resolve of this.#caughtUp.splice(0)) resolve();
   }
 
-  /** Resolves when what was sent is on its way or can't be for now. */
+  /** Resolves when what was sent is with Redis, or can't be for now. */
   async end(): Promise<void> {
     await this.#sendWaiting();
   }
 
   get #stream(): string {
     return this.#context.keys.of(SHARED_BUCKET, "messages");
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      await this.#read();
+    } catch {
+      // The next look makes up for it.
+    }
   }
 
   async #read(): Promise<void> {
@@ -149,8 +152,7 @@ export class Bus implements Control {
       const found = listOf(reply[1]);
       for (const item of found) {
         const [, fields] = listOf(item);
-        this.#last = textAt(listOf(item), 0);
-        this.#hand(bytesAt(listOf(fields), 1).toString());
+        this.#hand(textAt(listOf(item), 0), bytesAt(listOf(fields), 1).toString());
       }
       isMore = found.length === PAGE;
     }
@@ -160,22 +162,13 @@ export class Bus implements Control {
     onCaughtUp();
   }
 
-  #hand(text: string): void {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Nodes of one cluster write nothing else there.
-    const [from, messages] = JSON.parse(text) as [string, readonly ControlMessage[]];
-    if (from !== this.#self) for (const message of messages) this.#context.onControl(message);
-  }
-
-  /** What waits, as one message: thousands of instances that come back are told of by far fewer. */
-  #nextBatch(): string[] {
-    let count = 0;
-    let size = 0;
-    for (const { length } of this.#waiting) {
-      size += length;
-      if (count > 0 && (size > BATCH_CHARACTERS || count === BATCH_MAX)) break;
-      count++;
+  #hand(id: string, batch: string): void {
+    this.#last = id;
+    try {
+      for (const message of this.#queue.read(batch)) this.#context.onControl(message);
+    } catch (error) {
+      this.#context.logger.warn("A message between nodes can't be read.", { error: String(error) });
     }
-    return this.#waiting.slice(0, count);
   }
 
   async #tellNodes(done: (answer: Answer<readonly ClusterNode[]>) => void): Promise<void> {
@@ -189,21 +182,27 @@ export class Bus implements Control {
   }
 
   async #sendWaiting(): Promise<void> {
-    if (this.#isSending) return;
-    this.#isSending = true;
-    const { broker, kept } = this.#context;
+    if (this.#queue.isEmpty) return;
+    this.#sending ??= this.#sendAll();
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
     try {
-      for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
-        const text = `["${this.#self}",[${batch.join(",")}]]`;
-        await broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, kept, text]);
-        // The oldest may have been let go of meanwhile.
-        while (batch.length > 0 && this.#waiting[0] !== batch[0]) batch.shift();
-        this.#waiting.splice(0, batch.length);
+      for (let batch = this.#queue.next(); batch !== null; batch = this.#queue.next()) {
+        await this.#publish(batch);
+        this.#queue.sent();
       }
     } catch {
       // They may have arrived; they are sent again with the next look, and every message may be acted on twice.
     } finally {
-      this.#isSending = false;
+      this.#sending = null;
     }
+  }
+
+  /** Resolves to the id of the message. */
+  #publish(batch: string): Promise<unknown> {
+    const { broker, kept } = this.#context;
+    return broker.run(SHARED_BUCKET, SCRIPTS.send, [this.#stream], [this.live, kept, batch]);
   }
 }

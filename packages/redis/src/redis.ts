@@ -244,7 +244,7 @@ class OpenStore implements OpenBackplane {
       timeoutMs,
       patienceMs,
       onMessage: (name, message) => {
-        if (name === this.control.live) this.control.message();
+        if (name === this.control.live) this.control.message(message);
         else if (this.control.isCaughtUp) subscriptions().message(name, message);
         else subscriptions().hold(name);
       },

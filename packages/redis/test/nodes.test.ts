@@ -102,6 +102,38 @@ describe.skipIf(WITHOUT_REDIS !== null)(
     );
 
     test(
+      "a control message that follows the last one is not asked for; one behind a lost one brings that as well",
+      { timeout: 30_000 },
+      async () => {
+        await using server = await RedisServer.start();
+        // Looks would ask for what is lost as well.
+        await using one = await TestNode.open({ url: server.url, watchMs: 600_000 });
+        await using two = await TestNode.open({ url: server.url, watchMs: 600_000 });
+        const message = (user: string) => ({ type: "disconnect", user, code: 4500, reason: "revoked" }) as const;
+        const users = (node: TestNode) =>
+          node.controls.map((told) => (told.type === "disconnect" ? told.user : told.type));
+        // Neither listens to what was sent before it was open.
+        one.store.control.send(message("first"));
+        await until(() => two.controls.length === 1, "the first message");
+        await server.command("CONFIG", "RESETSTAT");
+        const sent = ["first"];
+        for (let count = 0; count < 20; count++) {
+          sent.push(`u${count}`);
+          (count % 2 === 0 ? one : two).store.control.send(message(`u${count}`));
+          await until(() => [one, two].every(({ controls }) => controls.length === sent.length), "the message");
+        }
+        expect(await server.command("INFO", "commandstats")).not.toContain("cmdstat_xrange");
+        // Stored and never published: as good as lost on its way.
+        const lost = JSON.stringify(["another", [message("lost")]]);
+        await server.command("XADD", "carillon:{0}:messages", "*", "m", lost);
+        one.store.control.send(message("last"));
+        await until(() => users(two).includes("last"), "what follows");
+        expect(users(two)).toEqual([...sent, "lost", "last"]);
+        expect(await server.command("INFO", "commandstats")).toContain("cmdstat_xrange");
+      },
+    );
+
+    test(
       "a message that is sent while Redis is away takes effect here at once, and elsewhere when it is back",
       { timeout: 30_000 },
       async () => {

@@ -23,6 +23,7 @@ export type {
   StoreSink,
 } from "./backplane/channel-store.ts";
 export type { ClusterNode, Control, ControlMessage } from "./backplane/control.ts";
+export { ControlQueue } from "./backplane/control-queue.ts";
 export {
   BatchOrder,
   epochChanged,

@@ -21,11 +21,13 @@ return { redis.call('GET', KEYS[1]) or '0', string.format('%.0f', t[1] * 1000 + 
 /**
  * Sends a control message: keeps it for those who miss it, and publishes it.
  *
- * KEYS: bus. ARGV: shard channel, messages kept, the message. Reply: its id.
+ * KEYS: bus. ARGV: shard channel, messages kept, the message. Reply: its id. What is published is the id of the one
+ * before it ("" if there is none), its id, and the message, each on a line of its own.
  */
 export const SEND = `
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[3])
-redis.pcall('SPUBLISH', ARGV[1], id .. '\\n' .. ARGV[3])
+redis.pcall('SPUBLISH', ARGV[1], (last and last[1] or '') .. '\\n' .. id .. '\\n' .. ARGV[3])
 return id
 `;
 

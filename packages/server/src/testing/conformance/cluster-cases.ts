@@ -62,12 +62,11 @@ async function keys(world: ConformanceWorld): Promise<string[]> {
 /** Nodes that share a store: who they are, what they tell each other, and what is left of one that is gone. */
 export const clusterCases: readonly ConformanceCase[] = [
   {
-    name: "a node is told what it sends itself, and is in the list of nodes",
+    name: "a node is told what it sends itself, at once, and is in the list of nodes",
     async run(world) {
       const { control } = await world.open();
       control.send(disconnect("ada"));
-      await world.until(() => world.controls.length > 0, "the message");
-      deepEqual(world.controls[0], disconnect("ada"));
+      deepEqual(world.controls, [disconnect("ada")]);
       await untilNodes(world, world.backplane, [world.backplane]);
     },
   },
@@ -88,6 +87,20 @@ export const clusterCases: readonly ConformanceCase[] = [
       for (const { controls } of [two, three]) deepEqual(controls[0], disconnect("ada"));
       await three.close();
       await untilNodes(world, one, [one, two.backplane]);
+    },
+  },
+  {
+    name: "what a node sends right before it leaves reaches the others, however much it is",
+    needs: ["shared"],
+    async run(world) {
+      await world.open();
+      const two = await world.openAnother();
+      const users = Array.from({ length: 1_200 }, (_, index) => `u${index}`);
+      for (const user of users) two.backplane.control.send(disconnect(user));
+      await two.close();
+      const told = (): Set<string> =>
+        new Set(world.controls.flatMap((message) => (message.type === "disconnect" ? [message.user] : [])));
+      await world.until(() => told().size === users.length, "the messages");
     },
   },
   {

@@ -3,7 +3,10 @@ import type { ClusterNode, Control } from "../../backplane/control.ts";
 import type { AskBroker } from "./broker-credentials.ts";
 import type { LinkBroker } from "./link-broker.ts";
 
-/** The bus of a broker, as a node reaches it. `send` does not lose what can't be sent for now. */
+/**
+ * The bus of a broker, as a node reaches it. `send` does not lose what can't be sent for now. A node's own messages come
+ * back to it as others' do, which is later than stores promise: what holds here holds there.
+ */
 export function brokerControl(
   broker: LinkBroker,
   node: string,
