@@ -7,7 +7,8 @@ import { describe, expect, it } from "vitest";
 import { ChatSpeaker } from "../../test/support/chat-speaker.ts";
 import { endedWithThisProcess } from "../../test/support/ended-with-this-process.ts";
 import { needsPrograms } from "../../test/support/needs.ts";
-import { freePort, RedisServer } from "../../test/support/redis-server.ts";
+import { freePort } from "../../test/support/free-port.ts";
+import { RedisServer } from "../../test/support/redis-server.ts";
 import { ServerProcess } from "../../test/support/server-process.ts";
 
 /** The ports that are written in nginx.conf: the proxy's, and the nodes'. */

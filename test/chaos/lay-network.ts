@@ -1,4 +1,4 @@
-import { freePort } from "../support/redis-server.ts";
+import { freePort } from "../support/free-port.ts";
 import type { ServerPlace } from "../support/server-place.ts";
 import type { BrokerNetwork } from "./broker-network.ts";
 import { NamespaceNetwork } from "./namespace-network.ts";

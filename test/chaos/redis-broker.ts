@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startCluster } from "../support/redis-cluster.ts";
-import { freePort, RedisServer } from "../support/redis-server.ts";
+import { freePort } from "../support/free-port.ts";
+import { RedisServer } from "../support/redis-server.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Broker, BrokerNeeds, BrokerServer } from "./broker.ts";
 import { layNetwork } from "./lay-network.ts";

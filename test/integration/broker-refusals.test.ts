@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { NatsServer } from "../support/nats-server.ts";
 import { needsPrograms } from "../support/needs.ts";
-import { freePort, RedisServer } from "../support/redis-server.ts";
+import { freePort } from "../support/free-port.ts";
+import { RedisServer } from "../support/redis-server.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 /** In no line that is printed. */

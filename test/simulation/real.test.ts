@@ -6,21 +6,19 @@ import { simulate, verdictIn } from "./command.ts";
 /** Most of what a seed does is wait, so a handful takes hardly longer than one. */
 const SEEDS = 4;
 
-/**
- * The same seeds each time: what decides on a change is no place to look for new faults; `npm run simulate` is. The first
- * of NATS empty the server's folder, and there a witness may miss what it can't read any more (docs/reliability.md).
- */
+/** The same seeds each time: what decides on a change is no place to look for new faults; `npm run simulate` is. */
+const SEED = 1;
 const CASES = [
-  { backplane: "redis", missing: WITHOUT_REDIS, seed: 1 },
-  { backplane: "nats", missing: missingNats() ?? null, seed: 20 },
+  { backplane: "redis", missing: WITHOUT_REDIS },
+  { backplane: "nats", missing: missingNats() ?? null },
 ];
 
-for (const { backplane, missing, seed } of CASES) {
+for (const { backplane, missing } of CASES) {
   it.concurrent(`no promise is broken by clusters over a real ${backplane} server`, async (context) => {
     if (missing !== null) context.skip(missing);
-    const options = `--backplane ${backplane} --seed ${seed} --seeds ${SEEDS} --at-once ${SEEDS} --workers 1`;
+    const options = `--backplane ${backplane} --seed ${SEED} --seeds ${SEEDS} --at-once ${SEEDS} --workers 1`;
     const printed = await simulate(...options.split(" "));
-    console.log(`From seed ${seed}, over ${backplane}: ${verdictIn(printed)}`);
+    console.log(`From seed ${SEED}, over ${backplane}: ${verdictIn(printed)}`);
     expect(printed).toContain(`${SEEDS} seeds: 0 violations`);
   });
 }

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { NatsServer } from "./nats-server.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { freePort } from "./free-port.ts";
+import { RedisServer } from "./redis-server.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /** What the nodes keep everything in. The last two make no cluster: each node has a memory, or a name, of its own. */

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
+import { freePort } from "./free-port.ts";
 import { nats, type NatsOptions } from "@carillon/nats";
 import type { BackplaneContext, OpenBackplane } from "@carillon/server";
 import type { ServerPlace } from "./server-place.ts";
@@ -20,44 +21,40 @@ export function missingNats(): string | undefined {
   }
 }
 
-/** Any free port of the loopback address. */
-const ANYWHERE: ServerPlace = { host: "127.0.0.1", bind: "127.0.0.1", port: -1, command: [], log: null };
-
 /** A NATS server of its own, with a folder of its own, on a free port that it keeps across restarts. */
 export class NatsServer implements AsyncDisposable {
   readonly folder: string;
   readonly #place: ServerPlace;
   readonly #settings: readonly string[];
   readonly #copies: string[] = [];
-  #port: number;
   #process: ChildProcess | null = null;
 
   private constructor(folder: string, place: ServerPlace, settings: readonly string[]) {
     this.folder = folder;
     this.#settings = settings;
     this.#place = place;
-    this.#port = place.port;
   }
 
-  /** Starts one, with further settings as on the command line. */
-  static async start(place = ANYWHERE, settings: readonly string[] = []): Promise<NatsServer> {
-    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")), place, settings);
+  /** Starts one, on a free port of the loopback address if no place was chosen, with further settings as on the command line. */
+  static async start(place?: ServerPlace, settings: readonly string[] = []): Promise<NatsServer> {
+    const chosen = place ?? { host: "127.0.0.1", bind: "127.0.0.1", port: await freePort(), command: [], log: null };
+    const server = new NatsServer(await mkdtemp(join(tmpdir(), "carillon-nats-")), chosen, settings);
     await server.start();
     return server;
   }
 
   get port(): number {
-    return this.#port;
+    return this.#place.port;
   }
 
   get address(): string {
-    return `${this.#place.host}:${this.#port}`;
+    return `${this.#place.host}:${this.port}`;
   }
 
   /** Starts it, or starts it again; resolves once it serves. */
   async start(): Promise<void> {
     const { bind, command, log: file } = this.#place;
-    const settings = ["-a", bind, "-p", String(this.#port), "-js", "-sd", this.folder, ...this.#settings];
+    const settings = ["-a", bind, "-p", String(this.port), "-js", "-sd", this.folder, ...this.#settings];
     const [program = "", ...args] = [...command, "nats-server", ...settings];
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = endedWithThisProcess(child);
@@ -68,9 +65,7 @@ export class NatsServer implements AsyncDisposable {
         if (file !== null) appendFileSync(file, chunk);
         if (this.#process !== child || log.includes("Server is ready")) return;
         log += chunk.toString();
-        if (!log.includes("Server is ready")) return;
-        this.#port = Number(/client connections on [\d.]+:(\d+)/.exec(log)?.[1]);
-        resolve();
+        if (log.includes("Server is ready")) resolve();
       });
     });
   }
@@ -114,7 +109,7 @@ export class NatsServer implements AsyncDisposable {
 
   /** Asks the JetStream API, past every driver. */
   async api(name: string, body: object = {}): Promise<unknown> {
-    const socket = connect(this.#port, this.#place.host);
+    const socket = connect(this.port, this.#place.host);
     const request = JSON.stringify(body);
     socket.write(
       `CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.${name} answer ${request.length}\r\n${request}\r\n`,

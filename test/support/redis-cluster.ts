@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { freePort } from "./free-port.ts";
+import { RedisServer } from "./redis-server.ts";
 
 /** How long to wait until the servers know of each other. */
 const PATIENCE_MS = 30_000;

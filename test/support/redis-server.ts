@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
+import { freePort } from "./free-port.ts";
 import { Redis } from "ioredis";
 import type { ServerPlace } from "./server-place.ts";
 
@@ -16,16 +16,6 @@ export const WITHOUT_REDIS: string | null =
 
 /** How long to wait for a server. */
 const PATIENCE_MS = 10_000;
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("Expected a port.");
-  return address.port;
-}
 
 /** A Redis server of a test's own, in a folder of its own. It is gone when the test is. */
 export class RedisServer implements AsyncDisposable {

@@ -2,7 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TestNode, until } from "./node.ts";
-import { freePort, RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
+import { freePort } from "../../../test/support/free-port.ts";
+import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 
 const ROOM = "chat:lobby";
 const FAST = { timeoutMs: 800, patienceMs: 300, watchMs: 100 };

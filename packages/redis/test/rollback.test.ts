@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { AppendResult } from "@carillon/server/backplane";
 import { describe, expect, test } from "vitest";
 import { TestNode, until } from "./node.ts";
-import { freePort, RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
+import { freePort } from "../../../test/support/free-port.ts";
+import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 
 const ROOM = "chat:lobby";
 const FAST = { timeoutMs: 800, patienceMs: 300 };

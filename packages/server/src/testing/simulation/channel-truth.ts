@@ -93,7 +93,7 @@ export class ChannelTruth {
   restored(top: Position): void {
     this.restores++;
     const left = this.chain();
-    this.#top = this.#places.get(top) ?? this.#begin(top);
+    this.#top = this.place(top) ?? this.#begin(top);
     const kept = new Set(this.chain());
     for (const place of left) if (!kept.has(place)) place.wasLeft = true;
   }
