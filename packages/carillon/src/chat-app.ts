@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Schema } from "@carillon/protocol";
 import { createCarillon, type Carillon, type CommonOptions } from "@carillon/server";
 import { chatContract, guestSchema, isRoom, type ChatContract, type Guest } from "./chat-contract.ts";
@@ -71,6 +72,8 @@ export function createChatApp(options: CommonOptions): ChatApp {
     entries: (room) => carillon.entries(`reactions:${room}`),
     set: (room, message, value, expect) => carillon.set(`reactions:${room}`, message, value, { expect }),
     remove: (room, message, expect) => carillon.remove(`reactions:${room}`, message, { expect }),
+    random: Math.random,
+    pause: (ms) => wait(ms),
   });
   const secrets = {
     read: async () => (await carillon.entries("secrets")).get(GUEST_KEY)?.value ?? null,

@@ -10,8 +10,13 @@ const MESSAGES_MAX = 1_000;
 
 /** How often a change is tried because other servers were first. */
 const ATTEMPTS_MAX = 20;
-/** Before each further attempt a random time up to so much longer, in milliseconds: nobody is last again and again. */
+/**
+ * Before a further attempt: a random time below the double of that of the one before, in milliseconds, as the SDK waits
+ * before it connects again. Without chance, servers that collided once would collide again and again. It begins short,
+ * since somebody waits for the answer, and what is waited for is one change of another server.
+ */
 const PAUSE_MS = 10;
+const PAUSE_MAX_MS = 200;
 
 /** The reactions to one message. */
 export interface StoredReactions {
@@ -29,6 +34,10 @@ export interface ReactionsHost {
   set(room: string, message: string, value: readonly Reaction[], expect: number): Promise<unknown>;
   /** Removes them under the same condition. */
   remove(room: string, message: string, expect: number): Promise<unknown>;
+  /** From 0 to 1, without 1. */
+  random(): number;
+  /** Resolves after so many milliseconds. */
+  pause(ms: number): Promise<unknown>;
 }
 
 /**
@@ -64,7 +73,7 @@ export class Reactions {
       } catch (error) {
         const isLate = error instanceof CarillonError && error.code === "conflict";
         if (!isLate || attempt === ATTEMPTS_MAX) throw error;
-        await new Promise((resolve) => void setTimeout(resolve, Math.random() * PAUSE_MS * attempt));
+        await this.#host.pause(this.#host.random() * Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** (attempt - 1)));
       }
     }
   }

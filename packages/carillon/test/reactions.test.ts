@@ -6,6 +6,9 @@ import { Reactions, type ReactionsHost, type StoredReactions } from "../src/reac
 /** A store that lets everybody wait a moment, so that others can come in between. */
 class FakeHost implements ReactionsHost {
   readonly stored = new Map<string, StoredReactions>();
+  readonly pauses: number[] = [];
+  /** Another server is always first. */
+  isBusy = false;
   #version = 0;
 
   async entries(): Promise<ReadonlyMap<string, StoredReactions>> {
@@ -23,8 +26,17 @@ class FakeHost implements ReactionsHost {
     this.stored.delete(message);
   }
 
+  random(): number {
+    return 0.5;
+  }
+
+  async pause(ms: number): Promise<void> {
+    this.pauses.push(ms);
+  }
+
   #check(message: string, version: number): void {
-    if ((this.stored.get(message)?.version ?? 0) !== version) throw new CarillonError("conflict", "Another version.");
+    if (this.isBusy || (this.stored.get(message)?.version ?? 0) !== version)
+      throw new CarillonError("conflict", "Another version.");
   }
 }
 
@@ -75,6 +87,16 @@ describe("Reactions", () => {
     expect(new Set(host.stored.get("m")?.value[0]?.people.map(({ user }) => user)).size).toBe(50);
     await Promise.all(givers.map((index) => servers[index % 5]!.react(`u${index}`, given("m", "👍", false))));
     expect(host.stored.has("m")).toBe(false);
+  });
+
+  it("waits longer and longer, up to a bound, when other servers are first, and gives up in the end", async () => {
+    host.isBusy = true;
+    await expect(reactions.react("ada", given("m", "👍"))).rejects.toMatchObject({ code: "conflict" });
+    expect(host.pauses).toEqual([5, 10, 20, 40, 80, ...Array.from({ length: 14 }, () => 100)]);
+    host.isBusy = false;
+    await reactions.react("ada", given("m", "👍"));
+    expect(people("m")).toEqual(["👍 ada"]);
+    expect(host.pauses).toHaveLength(19);
   });
 
   it("bounds people, emoji and messages", async () => {
