@@ -270,7 +270,7 @@ export class Node implements SessionHost, StoreSink {
 
   /** A message from this node or another. */
   onControl(message: ControlMessage): void {
-    carryOut(message, this.registry, this.logger);
+    carryOut(message, this);
   }
 
   /** Ends every session of a user whose access was revoked, on every node. */

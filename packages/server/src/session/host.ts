@@ -51,8 +51,11 @@ export interface OpenSession {
   end(code: number, reason: string, isForGood: boolean): void;
   /** Takes no further command: the node leaves, and what was taken is still answered. */
   stopReading(): void;
-  /** Ends it with a code after which it comes back, and drops what is queued for it (P7). */
-  drop(code: number, reason: string): void;
+  /**
+   * Ends it at once, and drops what is queued for it (P7); the peer is told by a code after which it comes back, when
+   * `delayMs` are over. Until then nothing is read from it either.
+   */
+  drop(code: number, reason: string, delayMs: number): void;
   /** Entries of its in these channels, or everywhere, may have ended: true if it has some to set again. */
   ownershipLost(channels: ReadonlySet<string> | null): boolean;
   /** True while it has entries to set again. */

@@ -46,7 +46,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   /** The connect reply is the first: it wants a pong as heartbeats do. */
   readonly #beats = { sent: 1, answered: 0 };
   #renewedAt = 0;
-  #lifetime: Timer | null = null;
+  #ending: Timer | null = null;
   #commandsInFlight = 0;
   #isLeaving = false;
   readonly #inbox: Inbox;
@@ -221,9 +221,10 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.#inbox.pump();
   }
 
-  drop(code: number, reason: string): void {
-    this.outbox.clear();
-    this.end(code, reason, false);
+  drop(code: number, reason: string, delayMs: number): void {
+    this.#finish(false);
+    this.connection.pause();
+    this.#ending = this.host.ports.after(delayMs, () => this.connection.close(code, reason));
   }
 
   /** A message that can't be answered by its id is answered by 0; the connection goes on. */
@@ -328,17 +329,16 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   }
 
   #setLifetime(lifetimeMs: number | null): void {
-    this.#lifetime?.cancel();
-    this.#lifetime =
-      lifetimeMs === null ? null : this.host.ports.after(lifetimeMs, () => this.#close("session_expired"));
+    this.#ending?.cancel();
+    this.#ending = lifetimeMs === null ? null : this.host.ports.after(lifetimeMs, () => this.#close("session_expired"));
   }
 
   /** The one end of everything that the session owns. `isForGood`: the instance does not come back. */
   #finish(isForGood: boolean): void {
+    this.#ending?.cancel();
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#connectTimeout?.cancel();
-    this.#lifetime?.cancel();
     this.host.wheel.remove(this, this.#spoke);
     this.#inbox.close();
     this.outbox.clear();

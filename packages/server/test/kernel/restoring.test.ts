@@ -271,15 +271,3 @@ describe("A node that was taken for dead", () => {
     expect(entries().length > 0 || peer.read().some(({ closed }) => closed === 4006)).toBe(true);
   });
 });
-
-describe("A node that missed messages of others", () => {
-  it("ends every session with a code after which it comes back, before anything more goes out to it", () => {
-    const { peer } = enter("ada");
-    peer.send({ cmd: "subscribe", id: 2, channel: "chat:a" });
-    peer.read();
-    kernel.node.onControl({ type: "missed" });
-    world.settle();
-    expect(peer.read()).toEqual([{ closed: 4007 }]);
-    expect(kernel.node.metrics.sessions).toBe(0);
-  });
-});
