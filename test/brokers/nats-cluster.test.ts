@@ -1,13 +1,11 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { missingNats, NatsServer } from "../support/nats-server.ts";
-import { LOG, OWNED, ROOM, Store } from "../support/nats-store.ts";
+import { ROOM, Store } from "../support/nats-store.ts";
+import { LOG, OWNED } from "../support/told-store.ts";
+import { until } from "../support/until.ts";
 
 const missing = missingNats();
 const TIMEOUT = 30_000;
-
-function until(isSo: () => unknown, timeout: number = 15_000): Promise<void> {
-  return vi.waitFor(() => expect(isSo()).toBe(true), { timeout, interval: 10 });
-}
 
 function setOwn(store: Store, key: string): Promise<boolean> {
   const owner = { user: "ada", instance: `i_${key}` };

@@ -1,33 +1,19 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { LiveSwallower } from "../support/live-swallower.ts";
 import { missingNats, NatsServer } from "../support/nats-server.ts";
-import { ROOM, Store } from "../support/nats-store.ts";
+import { Store } from "../support/nats-store.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { until } from "../support/until.ts";
 
 const missing = missingNats();
 const TIMEOUT = 60_000;
 
-function until(isSo: () => unknown, timeout: number = 15_000): Promise<void> {
-  return vi.waitFor(() => expect(isSo()).toBe(true), { timeout, interval: 10 });
-}
-
 /** Every delivery starts where the one before it ended. */
 function expectLinked({ deliveries }: Store): void {
   for (const [index, { prev }] of deliveries.entries()) if (index > 0) expect(prev).toBe(deliveries[index - 1]?.pos);
-}
-
-/** What a client does: it sends a publish again until it knows how it ended. */
-async function publishUntilKnown(store: Store, id: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const result = await store.publish(id);
-    if (result.ok) return;
-    expect(["unavailable", "timeout", "overloaded", "out_of_order"]).toContain(result.code);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${id} was never accepted.`);
 }
 
 describe("the NATS backplane, when NATS fails", () => {
@@ -70,7 +56,7 @@ describe("the NATS backplane, when NATS fails", () => {
       expect(await store.read(start)).toBe("unavailable");
       await server.start();
       await until(() => store.availability.at(-1) === true);
-      await publishUntilKnown(store, "after");
+      await store.publishUntilKnown("after");
       expect(await store.everything()).toEqual([...acknowledged, "after"]);
       expect(store.delivered()).toEqual([...acknowledged, "after"]);
       expectLinked(store);
@@ -87,7 +73,7 @@ describe("the NATS backplane, when NATS fails", () => {
     const publishing = [one, two].map(async (store, index) => {
       for (let count = 0; !load.isOver; count++) {
         const id = `${index}-${count}`;
-        await publishUntilKnown(store, id);
+        await store.publishUntilKnown(id);
         sent[index]?.push(id);
       }
     });
@@ -151,7 +137,7 @@ describe("the NATS backplane, when NATS fails", () => {
     await until(() => store.availability.at(-1) === false);
     server.resume();
     await until(() => store.availability.at(-1) === true);
-    for (const id of ["stuck", "behind"]) await publishUntilKnown(store, id);
+    for (const id of ["stuck", "behind"]) await store.publishUntilKnown(id);
     expect((await store.everything()).filter((id) => id === "stuck")).toHaveLength(1);
     expect((await store.everything()).filter((id) => id === "behind")).toHaveLength(1);
     const stored = await store.everything();
@@ -176,51 +162,6 @@ describe("the NATS backplane, when NATS fails", () => {
     expect(one.warnings).toEqual(["A message to other nodes was dropped: NATS takes none of that size."]);
     await rm(folder, { recursive: true });
   });
-
-  test(
-    "a store that was put back from an old copy under a running node is announced, though sequences fit again",
-    { timeout: TIMEOUT },
-    async () => {
-      await using server = await NatsServer.start();
-      await using store = await Store.open(server, { patienceMs: 500 });
-      await store.subscribe();
-      for (const id of ["a", "b", "c"]) await store.published(id);
-      const restore = await server.copy();
-      await until(() => store.availability.at(-1) !== false);
-      const lost: string[] = [];
-      for (const id of ["d", "e", "f"]) lost.push(await publishedLater(store, id));
-      await restore();
-      await until(() => store.suspects.includes(ROOM));
-      const again: string[] = [];
-      for (const id of ["x", "y", "z", "w"]) again.push(await publishedLater(store, id));
-      for (const [index, position] of lost.entries()) {
-        const page = await store.read(position);
-        expect(typeof page === "string" ? page : page.gap).toBe("rollback");
-        // What a check of epoch and offset would have seen: the very same place.
-        const [epoch, offset] = position.split(".");
-        expect(again[index]?.split(".").slice(0, 2)).toEqual([epoch, offset]);
-      }
-      expect(await store.everything()).toEqual(["a", "b", "c", "x", "y", "z", "w"]);
-    },
-  );
-
-  test(
-    "control: without the check of tags, positions of a lost history pass for good ones",
-    { timeout: TIMEOUT },
-    async () => {
-      await using server = await NatsServer.start();
-      await using store = await Store.open(server, {}, {}, ["no-tag-check"]);
-      for (const id of ["a", "b", "c"]) await store.published(id);
-      const restore = await server.copy();
-      const lost: string[] = [];
-      for (const id of ["d", "e", "f"]) lost.push(await publishedLater(store, id));
-      await restore();
-      for (const id of ["x", "y", "z"]) await publishedLater(store, id);
-      const page = await store.read(lost[1] ?? "");
-      // "You have missed z", to somebody who has never seen x and y: the silent loss that the tags are for.
-      expect(typeof page !== "string" && [page.gap, page.records.length]).toEqual([null, 1]);
-    },
-  );
 
   test(
     "a live message that was swallowed is noticed and delivered, though nothing follows it in its channel",
@@ -290,7 +231,7 @@ describe("the NATS backplane, when NATS fails", () => {
       return Buffer.concat([bytes.subarray(0, end), Buffer.from(`MSG ${subject} ${sid} 9\r\nother.0 1\r\n`)]);
     });
     await using store = await Store.open({ address: `127.0.0.1:${proxy.port}` });
-    await publishUntilKnown(store, "after the silence");
+    await store.publishUntilKnown("after the silence");
     expect(isSilent).toBe(true);
     await proxy.close();
   });
@@ -312,9 +253,3 @@ describe("the NATS backplane, when NATS fails", () => {
     },
   );
 });
-
-/** Publishes, however long NATS takes to come back. Resolves to the position. */
-async function publishedLater(store: Store, id: string): Promise<string> {
-  await publishUntilKnown(store, id);
-  return store.published(id);
-}

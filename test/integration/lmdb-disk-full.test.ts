@@ -1,7 +1,7 @@
 import { lmdb } from "@carillon/lmdb";
 import type { OpenBackplane } from "@carillon/server";
 import type { AppendResult, ChannelOptions, Page } from "@carillon/server/backplane";
-import { DEFAULT_LIMITS, systemPorts } from "@carillon/server/testing";
+import { appendRequest, DEFAULT_LIMITS, systemPorts } from "@carillon/server/testing";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,9 +54,8 @@ function publish({ channels }: OpenBackplane, ids: readonly string[]): Promise<A
       (id) =>
         new Promise<AppendResult>((done) => {
           const idempotency = { scope: "i:1", fingerprint: id, resend: null };
-          const rest = { publisher: null, amend: null, tags: null, meta: null, expiresInMs: 0, version: 1 };
           const data = JSON.stringify(id + "x".repeat(2_000));
-          channels.append([{ channel: "chat:lobby", options: LOG, id, idempotency, data, ...rest, done }]);
+          channels.append([{ ...appendRequest({ channel: "chat:lobby", options: LOG, id, idempotency, data }), done }]);
         }),
     ),
   );

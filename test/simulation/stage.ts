@@ -1,6 +1,7 @@
 import type { connect } from "@carillon/client";
 import { CarillonError, CLOSE_CODES } from "@carillon/protocol";
 import {
+  appendRequest,
   CLOCK_JUMP_MAX_MS,
   SimulatedNetwork,
   SimulatedServer,
@@ -147,9 +148,8 @@ export class Stage {
     const target = server?.node.target(channel);
     if (server === undefined || target === undefined || target === null) return;
     const id = `app-${this.#serials++}`;
-    const common = { tags: null, meta: null, expiresInMs: 0, version: 1, amend: null, idempotency: null };
     const data = JSON.stringify({ id });
-    server.node.append({ ...common, channel, options: target.options, id, data, publisher: null, done: () => {} });
+    server.node.append({ ...appendRequest({ channel, options: target.options, id, data }), done: () => {} });
   }
 
   /** The application forgets everything in a channel. */

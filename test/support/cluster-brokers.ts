@@ -40,16 +40,7 @@ export const BROKERS: readonly BrokerKind[] = [
             patienceMs: 200,
             ...(isForgetful ? { messagesMax: 100 } : {}),
           }),
-        copy: async () => {
-          await server.end("SIGTERM");
-          const restore = await server.copy();
-          await server.start();
-          return async () => {
-            await server.end("SIGKILL");
-            await restore();
-            await server.start();
-          };
-        },
+        copy: () => server.copy(),
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       };
     },

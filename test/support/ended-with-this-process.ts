@@ -1,9 +1,11 @@
 import type { ChildProcess } from "node:child_process";
+import { onWayOut } from "./way-out.ts";
 
 /** Sees to it that a process ends with this one, also when that ends before its tests have tidied up. */
 export function endedWithThisProcess<T extends ChildProcess>(child: T): T {
-  const end = (): void => void child.kill("SIGKILL");
-  process.once("exit", end);
-  child.once("exit", () => process.off("exit", end));
+  child.once(
+    "exit",
+    onWayOut(() => void child.kill("SIGKILL")),
+  );
   return child;
 }

@@ -22,6 +22,7 @@ export class RedisServer implements AsyncDisposable {
   readonly folder: string;
   readonly #place: ServerPlace;
   readonly #settings: readonly string[];
+  readonly #copies: string[] = [];
   #child: ChildProcess | null = null;
 
   private constructor(place: ServerPlace, folder: string, settings: readonly string[]) {
@@ -120,19 +121,23 @@ export class RedisServer implements AsyncDisposable {
     await ended;
   }
 
-  /** Keeps a copy of the files of the ended server; resolves to what puts it back, while it is ended again. */
+  /** Keeps a copy of the files while it is ended for a moment, in order; resolves to what puts it back, as after a crash. */
   async copy(): Promise<() => Promise<void>> {
-    const kept = `${this.folder}-copy-${Math.random().toString(36).slice(2)}`;
+    const kept = await mkdtemp(join(tmpdir(), "carillon-redis-copy-"));
+    this.#copies.push(kept);
+    await this.end("SIGTERM");
     await cp(this.folder, kept, { recursive: true });
+    await this.start();
     return async () => {
+      await this.end();
       await rm(this.folder, { recursive: true });
       await cp(kept, this.folder, { recursive: true });
-      await rm(kept, { recursive: true });
+      await this.start();
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
-    await rm(this.folder, { recursive: true, force: true });
+    for (const path of [this.folder, ...this.#copies]) await rm(path, { recursive: true, force: true });
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { AppendResult, ChannelOptions } from "@carillon/server/backplane";
 import { lmdb } from "@carillon/lmdb";
-import { DEFAULT_LIMITS, systemPorts } from "@carillon/server/testing";
+import { appendAll, appendRequest, DEFAULT_LIMITS, systemPorts } from "@carillon/server/testing";
 
 /** What may be asked. Answers carry the number of their order. */
 export type StoreOrder =
@@ -55,26 +55,13 @@ lmdb({ path: process.argv[2] ?? "" }).open(context, (opened) => {
   process.on("disconnect", () => process.exit(0));
 
   function publish(number: number, ids: readonly string[]): void {
-    const results: Placed[] = [];
-    let left = ids.length;
-    const batch = ids.map((id, index) => ({
-      channel: CHANNEL,
-      options: LOG,
-      id,
-      idempotency: { scope: "i:test", fingerprint: id, resend: null },
-      data: JSON.stringify(id),
-      publisher: null,
-      amend: null,
-      tags: null,
-      meta: null,
-      expiresInMs: 0,
-      version: 1,
-      done: (result: AppendResult): void => {
-        results[index] = placed(result);
-        if (--left === 0) say({ answer: "published", number, results });
-      },
-    }));
-    channels.append(batch);
+    const requests = ids.map((id) => {
+      const idempotency = { scope: "i:test", fingerprint: id, resend: null };
+      return appendRequest({ channel: CHANNEL, options: LOG, id, idempotency });
+    });
+    void appendAll(channels, requests).then((results) =>
+      say({ answer: "published", number, results: results.map(placed) }),
+    );
   }
 
   function read(number: number, after: string, ids: string[]): void {

@@ -1,8 +1,10 @@
 import type { BackplaneContext } from "@carillon/server";
 import {
+  appendAll,
+  appendRequest,
   DEFAULT_LIMITS,
   systemPorts,
-  type AppendRequest,
+  type AppendGiven,
   type AppendResult,
   type ChannelOptions,
   type Limits,
@@ -46,31 +48,11 @@ export function contextOf(limits: Partial<Limits> = {}): { readonly context: Bac
 /** Publishes to a channel, by the application. Resolves to the results in order. */
 export function publish(
   backplane: OpenBackplane,
-  publications: readonly (Partial<AppendRequest> & { readonly id: string })[],
+  publications: readonly (Partial<AppendGiven> & { readonly id: string })[],
   options: ChannelOptions = LOG,
 ): Promise<AppendResult[]> {
-  return new Promise((resolve) => {
-    const results: AppendResult[] = [];
-    let left = publications.length;
-    const batch = publications.map((publication, index) => ({
-      channel: "chat:lobby",
-      options,
-      idempotency: null,
-      data: JSON.stringify(publication.id),
-      publisher: null,
-      amend: null,
-      tags: null,
-      meta: null,
-      expiresInMs: 0,
-      version: 1,
-      ...publication,
-      done: (result: AppendResult): void => {
-        results[index] = result;
-        if (--left === 0) resolve(results);
-      },
-    }));
-    backplane.channels.append(batch);
-  });
+  const requests = publications.map((given) => appendRequest({ channel: "chat:lobby", options, ...given }));
+  return appendAll(backplane.channels, requests);
 }
 
 /** The ids that a channel retains, or the code of the failure to read them. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
-import { TestNode, until } from "./node.ts";
+import { TestNode } from "./node.ts";
+import { until } from "../../../test/support/until.ts";
 
 const ROOM = "chat:lobby";
 const FAST = { timeoutMs: 800, patienceMs: 300, watchMs: 100 };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TestNode, until } from "./node.ts";
+import { TestNode } from "./node.ts";
+import { until } from "../../../test/support/until.ts";
 import { cli, startCluster } from "../../../test/support/redis-cluster.ts";
 import { type RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 

@@ -1,6 +1,8 @@
 import type { Answer } from "@carillon/server/backplane";
 import { describe, expect, test } from "vitest";
-import { OWNED, TestNode, until } from "./node.ts";
+import { TestNode } from "./node.ts";
+import { until } from "../../../test/support/until.ts";
+import { OWNED } from "../../../test/support/told-store.ts";
 import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 
 const ROOM = "chat:lobby";

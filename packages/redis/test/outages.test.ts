@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { TestNode, until } from "./node.ts";
+import { TestNode } from "./node.ts";
 import { freePort } from "../../../test/support/free-port.ts";
 import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
+import { until } from "../../../test/support/until.ts";
 
 const ROOM = "chat:lobby";
 const FAST = { timeoutMs: 800, patienceMs: 300, watchMs: 100 };

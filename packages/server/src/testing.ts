@@ -16,6 +16,7 @@ export { GAUGES, type Metrics } from "./core/metrics.ts";
 export type { Ports, Timer } from "./core/ports.ts";
 export type { NodeHooks } from "./node.ts";
 export { Targets, type Target } from "./policy/target.ts";
+export { appendAll, appendRequest, type AppendGiven } from "./testing/append-request.ts";
 export {
   conformanceTests,
   type ConformanceStore,

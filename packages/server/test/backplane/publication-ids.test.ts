@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { AppendRequest, Idempotency } from "../../src/backplane/channel-store.ts";
 import { idKey, PublicationIds } from "../../src/backplane/publication-ids.ts";
 import { NO_FAULTS } from "../../src/core/faults.ts";
+import { appendRequest } from "../../src/testing/append-request.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { LOG } from "./records.ts";
 
@@ -17,20 +18,7 @@ beforeEach(() => {
 });
 
 function request(id: string, channel = "chat:a"): AppendRequest {
-  return {
-    channel,
-    options: LOG,
-    id,
-    data: null,
-    publisher: null,
-    amend: null,
-    tags: null,
-    meta: null,
-    expiresInMs: 0,
-    version: 1,
-    idempotency: null,
-    done: () => {},
-  };
+  return { ...appendRequest({ channel, options: LOG, id, data: null }), done: () => {} };
 }
 
 function under(scope: string, fingerprint = "f", resend: Idempotency["resend"] = null): Idempotency {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { AppendRequest, AppendResult, ChannelOptions } from "../../src/backplane/channel-store.ts";
+import type { AppendResult, ChannelOptions } from "../../src/backplane/channel-store.ts";
 import { NO_FAULTS } from "../../src/core/faults.ts";
 import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
 import { SILENT_LOGGER } from "../../src/core/logger.ts";
+import { appendRequest } from "../../src/testing/append-request.ts";
 import { withoutAmbient } from "../../src/testing/simulation/ambient.ts";
 import { FrameReader, SIMULATED_FRAMING } from "../../src/testing/simulation/frames.ts";
 import { Pipe } from "../../src/testing/simulation/pipe.ts";
@@ -98,7 +99,11 @@ describe("A volume", () => {
     const volume = new Volume({ ...context, machine, changed: () => {}, isRunning: () => true });
     const append = (id: string): string => {
       const results: AppendResult[] = [];
-      volume.do((store) => store.channels.append([{ ...request(id), done: (result) => results.push(result) }]));
+      volume.do((store) =>
+        store.channels.append([
+          { ...appendRequest({ channel: "log:a", options: LOG, id }), done: (result) => results.push(result) },
+        ]),
+      );
       const [result] = results;
       return result?.ok === true ? result.pos : "";
     };
@@ -117,16 +122,3 @@ describe("A volume", () => {
     expect(append("c")).not.toBe(lost);
   });
 });
-
-function request(id: string): Omit<AppendRequest, "done"> {
-  const common = {
-    idempotency: null,
-    publisher: null,
-    amend: null,
-    tags: null,
-    meta: null,
-    expiresInMs: 0,
-    version: 1,
-  };
-  return { ...common, channel: "log:a", options: LOG, id, data: `"${id}"` };
-}

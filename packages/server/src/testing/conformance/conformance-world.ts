@@ -20,6 +20,7 @@ import { NO_FAULTS } from "../../core/faults.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../core/limits.ts";
 import { SILENT_LOGGER } from "../../core/logger.ts";
 import type { Ports } from "../../core/ports.ts";
+import { answered, appendAll, appendRequest } from "../append-request.ts";
 import { VirtualWorld } from "../virtual-world.ts";
 import type { ConformanceStore, ConformanceSubject } from "./conformance.ts";
 
@@ -174,21 +175,7 @@ export class ConformanceWorld {
 
   /** A publish of some data in the room, by the application, without an idempotency key. */
   request(more: Publish = {}): Omit<AppendRequest, "done"> {
-    const { id = this.id() } = more;
-    return {
-      channel: ROOM,
-      options: LOG,
-      idempotency: null,
-      data: JSON.stringify(id),
-      publisher: null,
-      amend: null,
-      tags: null,
-      meta: null,
-      expiresInMs: 0,
-      version: 1,
-      ...more,
-      id,
-    };
+    return appendRequest({ channel: ROOM, options: LOG, ...more, id: more.id ?? this.id() });
   }
 
   /** Publishes. */
@@ -211,7 +198,7 @@ export class ConformanceWorld {
 
   /** Appends one batch. Resolves to the results in the order of the requests. */
   append(batch: readonly Omit<AppendRequest, "done">[]): Promise<AppendResult[]> {
-    return all(batch, (requests) => this.backplane.channels.append(requests));
+    return appendAll(this.backplane.channels, batch);
   }
 
   /** Changes a state channel. */
@@ -221,8 +208,9 @@ export class ConformanceWorld {
     change: ApplyRequest["change"],
     { channels }: OpenBackplane = this.backplane,
   ): Promise<ApplyResult> {
-    const [result] = await all<Omit<ApplyRequest, "done">, ApplyResult>([{ channel, options, change }], (requests) =>
-      channels.apply(requests),
+    const [result] = await answered<Omit<ApplyRequest, "done">, ApplyResult>(
+      [{ channel, options, change }],
+      (requests) => channels.apply(requests),
     );
     if (result === undefined) throw new Error("Expected a result.");
     return result;
@@ -331,22 +319,4 @@ export function failed<T extends { readonly ok: true }>(result: T | Failure): Fa
 async function asked<T>(question: (done: (answer: Answer<T>) => void) => void): Promise<T> {
   const answer = await new Promise<Answer<T>>(question);
   return succeeded(answer).value;
-}
-
-function all<Request extends object, Result>(
-  requests: readonly Request[],
-  send: (batch: readonly (Request & { readonly done: (result: Result) => void })[]) => void,
-): Promise<Result[]> {
-  return new Promise((resolve) => {
-    const results: Result[] = [];
-    let left = requests.length;
-    const batch = requests.map((request, index) => ({
-      ...request,
-      done: (result: Result) => {
-        results[index] = result;
-        if (--left === 0) resolve(results);
-      },
-    }));
-    send(batch);
-  });
 }
