@@ -10,6 +10,7 @@ import { needsPrograms } from "../../test/support/needs.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import { RedisServer } from "../../test/support/redis-server.ts";
 import { ServerProcess } from "../../test/support/server-process.ts";
+import { until } from "../../test/support/until.ts";
 
 /** The ports that are written in nginx.conf: the proxy's, and the nodes'. */
 const PORTS = [8080, 8081, 8082, 8083] as const;
@@ -90,10 +91,10 @@ class Nginx implements AsyncDisposable {
     const moved = PORTS.reduce((text, port, index) => text.replace(`:${port}`, `:${ports[index]}`), config);
     writeFileSync(join(folder, "nginx.conf"), moved);
     const nginx = new Nginx(folder);
-    while ((await fetch(url).catch(() => null))?.status !== 200) {
+    await until(async () => {
       if (!nginx.isRunning) throw new Error("nginx ended at its start.");
-      await new Promise((resolve) => void setTimeout(resolve, 50));
-    }
+      return (await fetch(url).catch(() => null))?.status === 200;
+    }, "nginx serves");
     return nginx;
   }
 

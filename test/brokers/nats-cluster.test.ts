@@ -135,6 +135,7 @@ describe("several nodes on one NATS", () => {
     await using store = await Store.open(server, {}, { idempotencyWindowMs: 200 });
     const options = { ...LOG, historySize: 5 };
     for (let count = 0; count < 300; count++) await store.published(`p${count}`, { options });
+    // Until the ids of all are older than the window: time alone does that, and the store looks at it when it is used.
     await new Promise((resolve) => setTimeout(resolve, 300));
     await store.published("last", { options });
     const messages = async (): Promise<unknown> => server.api("STREAM.INFO.carillon_log_chat");

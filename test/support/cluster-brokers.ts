@@ -1,8 +1,11 @@
 import { nats } from "@carillon/nats";
 import { redis } from "@carillon/redis";
 import type { Backplane } from "@carillon/server";
+import * as v from "valibot";
 import { missingNats, NatsServer } from "./nats-server.ts";
 import { RedisServer, WITHOUT_REDIS } from "./redis-server.ts";
+
+const STREAM = v.object({ state: v.object({ messages: v.number(), last_seq: v.number() }) });
 
 /** A broker under test. */
 interface TestBroker extends AsyncDisposable {
@@ -12,6 +15,8 @@ interface TestBroker extends AsyncDisposable {
   readonly address: string;
   /** A backplane over it. */
   at(port: number, isForgetful?: boolean): Backplane;
+  /** Of the messages between nodes: how many were sent, and how many of them are gone, the oldest first. */
+  messages(): Promise<{ readonly sent: number; readonly gone: number }>;
   /** Keeps a copy; resolves to what puts it back while it runs. */
   copy(): Promise<() => Promise<void>>;
 }
@@ -40,6 +45,12 @@ export const BROKERS: readonly BrokerKind[] = [
             patienceMs: 200,
             ...(isForgetful ? { messagesMax: 100 } : {}),
           }),
+        messages: async () => {
+          const said = v.parse(v.array(v.unknown()), await server.command("XINFO", "STREAM", "carillon:{0}:messages"));
+          const numberOf = (name: string): number => v.parse(v.number(), said[said.indexOf(name) + 1]);
+          const sent = numberOf("entries-added");
+          return { sent, gone: sent - numberOf("length") };
+        },
         copy: () => server.copy(),
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       };
@@ -59,6 +70,10 @@ export const BROKERS: readonly BrokerKind[] = [
         },
         at: (port, isForgetful = false) =>
           nats({ servers: `127.0.0.1:${port}`, patienceMs: 500, ...(isForgetful ? { messagesMs: 1_000 } : {}) }),
+        messages: async () => {
+          const { state } = v.parse(STREAM, await server.api("STREAM.INFO.carillon_control"));
+          return { sent: state.last_seq, gone: state.last_seq - state.messages };
+        },
         copy: () => server.copy(),
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       };

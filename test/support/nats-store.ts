@@ -7,12 +7,6 @@ import { idsOf, LOG, ToldStore, type Publish } from "./told-store.ts";
 /** The channel of a test that has one. */
 export const ROOM = "chat:lobby";
 
-/** Failures that end when NATS is back. */
-const PASSING: ReadonlySet<string> = new Set(["unavailable", "timeout", "overloaded", "out_of_order"]);
-/** Attempts to publish at most, and the time between two, in milliseconds. */
-const TRIES_MAX = 200;
-const AGAIN_MS = 50;
-
 /** One node's store, and what it told its node. */
 export class Store extends ToldStore {
   static async open(
@@ -56,15 +50,9 @@ export class Store extends ToldStore {
     return result.pos;
   }
 
-  /** What a client does: it sends a publish again until it knows how it ended. */
+  /** Sends a publish again until it is known how it ended. */
   async publishUntilKnown(id: string, more: Partial<Publish> = {}): Promise<void> {
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const result = await this.publish(id, more);
-      if (result.ok) return;
-      if (!PASSING.has(result.code)) throw new Error(`${id} was refused: ${result.code}.`);
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    }
-    throw new Error(`${id} was never accepted.`);
+    await this.untilKnown(() => ({ channel: ROOM, id, ...more }));
   }
 
   /** Publishes, however long NATS takes to come back. Resolves to the position. */

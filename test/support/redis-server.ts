@@ -69,7 +69,9 @@ export class RedisServer implements AsyncDisposable {
     const { bind, command, log } = this.#place;
     const own = ["--port", String(this.port), "--bind", bind, "--dir", this.folder, "--save", ""];
     const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
-    const args = [...own, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
+    // A replica is sent its copy at once: servers wait for more of them to come, five seconds.
+    const prompt = ["--repl-diskless-sync-delay", "0"];
+    const args = [...own, ...prompt, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
     const [program = "", ...rest] = [...command, "redis-server", ...args];
     const out = log === null ? "ignore" : openSync(log, "a");
     this.#child = endedWithThisProcess(spawn(program, rest, { stdio: ["ignore", out, out] }));

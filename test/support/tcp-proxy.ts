@@ -26,6 +26,7 @@ export class TcpProxy {
   readonly #target: TcpTarget;
   #isStalled = false;
   #isRefusing = false;
+  #refused = 0;
   /** Bytes that pass, in either direction, before a connection is cut; null: it isn't. */
   #bytesLeft: number | null = null;
 
@@ -55,6 +56,11 @@ export class TcpProxy {
   /** Connections that pass through now. */
   get connections(): number {
     return this.#links.size;
+  }
+
+  /** Connections that were reset at once, because the proxy {@link refuse}s, since it was started. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Resets all connections, stalled ones included; new ones are served as before. */
@@ -99,6 +105,7 @@ export class TcpProxy {
   }
 
   #accept(socket: Socket): void {
+    if (this.#isRefusing) this.#refused++;
     if (this.#isRefusing || this.#links.size >= CONNECTIONS_MAX) {
       socket.on("error", () => {});
       socket.resetAndDestroy();

@@ -27,6 +27,12 @@ export const LOG: ChannelOptions = {
 /** A state channel whose entries belong to instances. */
 export const OWNED: ChannelOptions = { kind: "state", historySize: 0, historyTtlMs: 0, ttlMs: 0, owned: true };
 
+/** Failures that end when the broker is back. */
+const PASSING: ReadonlySet<string> = new Set(["unavailable", "timeout", "overloaded", "out_of_order"]);
+/** Attempts to publish at most, and the time between two, in milliseconds. */
+const TRIES_MAX = 500;
+const AGAIN_MS = 20;
+
 /** What was delivered at once. */
 interface Delivered {
   readonly channel: string;
@@ -75,6 +81,18 @@ export class ToldStore implements AsyncDisposable {
     const opened = this.#opened;
     this.#opened = null;
     if (opened !== null) await new Promise<void>((resolve) => opened.close(resolve));
+  }
+
+  /** What a client does: it sends a publish again, a while later, until it knows how it ended. Resolves to the position. */
+  protected async untilKnown(attempt: (tries: number) => Publish): Promise<string> {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const [result] = await this.append([attempt(tries)]);
+      if (result?.ok === true) return result.pos;
+      const code = result?.code ?? "no result";
+      if (!PASSING.has(code)) throw new Error(`Expected to be let in in the end, got ${code}.`);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+    throw new Error(`Expected a publish to be accepted within ${TRIES_MAX} attempts.`);
   }
 
   /** Ids of what was delivered in a channel, in order. */

@@ -5,7 +5,6 @@ import { cli, startCluster } from "../../../test/support/redis-cluster.ts";
 import { type RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.ts";
 
 const CHANNELS = Array.from({ length: 150 }, (_, index) => `chat:${index}`);
-const FAST = { timeoutMs: 800, patienceMs: 300, watchMs: 200 };
 
 describe.skipIf(WITHOUT_REDIS !== null)(
   `a Redis Cluster of three${WITHOUT_REDIS === null ? "" : `: ${WITHOUT_REDIS}`}`,
@@ -47,7 +46,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       async () => {
         const [from, to] = servers;
         if (from === undefined || to === undefined) throw new Error("Expected servers.");
-        await using node = await TestNode.open({ url: to.url, name: "moving", ...FAST });
+        await using node = await TestNode.impatient({ url: to.url, name: "moving" });
         await Promise.all(CHANNELS.map((channel) => node.subscribe(channel)));
         await Promise.all(CHANNELS.map((channel) => node.publish(channel, "before")));
         const toId = cli("-p", String(to.port), "cluster", "myid");
@@ -86,7 +85,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
         await Promise.all(
           servers.map((server) => server.command("CONFIG", "SET", "cluster-require-full-coverage", "no")),
         );
-        await using node = await TestNode.open({ url: first.url, name: "dying", ...FAST });
+        await using node = await TestNode.impatient({ url: first.url, name: "dying" });
         await Promise.all(CHANNELS.map((channel) => node.subscribe(channel)));
         await Promise.all(CHANNELS.map((channel) => node.publish(channel, "before")));
         await third.end("SIGKILL");

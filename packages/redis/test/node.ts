@@ -8,9 +8,14 @@ import type {
   OpenBackplane,
   Page,
 } from "@carillon/server/backplane";
-import type { RedisBackplaneOptions } from "@carillon/redis";
+import { RedisError, type RedisBackplaneOptions } from "@carillon/redis";
 import { idsOf, LOG, OWNED, ToldStore, type Publish } from "../../../test/support/told-store.ts";
 import { openStore } from "./stores.ts";
+
+/** Of a node that gives up on Redis sooner than others, in milliseconds: then a test of outages is short. */
+const IMPATIENT = { timeoutMs: 800, patienceMs: 300, watchMs: 100 };
+/** Attempts of such a node to open. */
+const OPENINGS_MAX = 10;
 
 /** A node without a server around it: a store, and everything that it was told. */
 export class TestNode extends ToldStore {
@@ -24,6 +29,17 @@ export class TestNode extends ToldStore {
     const node = new TestNode();
     await node.open((context) => openStore(options, context), limits, faults);
     return node;
+  }
+
+  /** One that gives up soon on requests. It opens all the same: on a busy machine that may take longer than a request. */
+  static async impatient(options: RedisBackplaneOptions): Promise<TestNode> {
+    for (let left = OPENINGS_MAX - 1; ; left--) {
+      try {
+        return await TestNode.open({ ...IMPATIENT, ...options });
+      } catch (error) {
+        if (left === 0 || !(error instanceof RedisError) || error.code !== "unreachable") throw error;
+      }
+    }
   }
 
   get store(): OpenBackplane {
@@ -44,6 +60,14 @@ export class TestNode extends ToldStore {
     const [result] = await this.append([{ channel, id, ...more }]);
     if (result === undefined) throw new Error("Expected a result.");
     return result;
+  }
+
+  /** Sends a publish again, as one that may have been stored, until it is known how it ended. Resolves to the position. */
+  publishUntilKnown(channel: string, id: string): Promise<string> {
+    return this.untilKnown((tries) => {
+      const resend = tries === 0 ? null : { epoch: this.epoch, at: Date.now() };
+      return { channel, id, idempotency: { scope: "i:i_1", fingerprint: id, resend } };
+    });
   }
 
   apply(channel: string, change: ApplyRequest["change"], options: ChannelOptions = OWNED): Promise<ApplyResult> {

@@ -7,7 +7,6 @@ import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.t
 import { until } from "../../../test/support/until.ts";
 
 const ROOM = "chat:lobby";
-const FAST = { timeoutMs: 800, patienceMs: 300, watchMs: 100 };
 
 function codes(results: readonly { readonly ok: boolean; readonly code?: string }[]): string[] {
   return results.map((result) => (result.ok ? "ok" : (result.code ?? "")));
@@ -19,7 +18,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       const start = await node.subscribe(ROOM);
       expect(codes(await node.publishMany(ROOM, 20))).toEqual(Array.from({ length: 20 }, () => "ok"));
       await server.end("SIGKILL");
@@ -49,25 +48,17 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
-      const sent = new Map<string, string>();
+      await using node = await TestNode.impatient({ url: server.url });
+      const sent: string[] = [];
       for (let round = 0; round < 30; round++) {
         const id = `r${round}`;
-        const publishing = node.publish(ROOM, id);
-        const cutting = server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-        let result = await publishing;
-        await cutting;
-        for (let tries = 0; !result.ok && tries < 50; tries++) {
-          expect(["unavailable", "timeout", "out_of_order"]).toContain(result.code);
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          const resend = { epoch: node.epoch, at: Date.now() };
-          result = await node.publish(ROOM, id, { idempotency: { scope: "i:i_1", fingerprint: id, resend } });
-        }
-        if (!result.ok) throw new Error(result.message);
-        sent.set(id, result.pos);
+        const publishing = node.publishUntilKnown(ROOM, id);
+        await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+        await publishing;
+        sent.push(id);
       }
       // The last cut may still be on its way.
-      await expect.poll(() => node.ids(ROOM).catch(String)).toEqual([...sent.keys()]);
+      await expect.poll(() => node.ids(ROOM).catch(String)).toEqual(sent);
     },
   );
 
@@ -76,7 +67,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       const channels = Array.from({ length: 2_000 }, (_, index) => `chat:${index}`);
       await Promise.all(channels.map((channel) => node.subscribe(channel)));
       await server.command("CLIENT", "KILL", "TYPE", "pubsub");
@@ -102,7 +93,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       await node.subscribe(ROOM);
       await node.publish(ROOM, "before");
       server.signal("SIGSTOP");
@@ -131,7 +122,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST, timeoutMs: 5_000, requestsMax: 100 });
+      await using node = await TestNode.impatient({ url: server.url, timeoutMs: 5_000, requestsMax: 100 });
       await node.publish(ROOM, "first");
       server.signal("SIGSTOP");
       const publishing = Array.from({ length: 300 }, (_, index) => node.publish(`chat:${index}`, "p"));
@@ -147,7 +138,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
 
   test("scripts that the server has forgotten are sent again", async () => {
     await using server = await RedisServer.start();
-    await using node = await TestNode.open({ url: server.url, ...FAST });
+    await using node = await TestNode.impatient({ url: server.url });
     await node.publish(ROOM, "one");
     await server.command("SCRIPT", "FLUSH");
     expect((await node.publish(ROOM, "two")).ok).toBe(true);
@@ -159,7 +150,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       await node.subscribe(ROOM);
       await node.publish(ROOM, "one");
       await server.command("CONFIG", "SET", "maxmemory", 1_000_000);
@@ -177,7 +168,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     { timeout: 30_000 },
     async () => {
       await using server = await RedisServer.start("--appendonly", "no", "--dbfilename", "blocked.rdb");
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       await node.publish(ROOM, "one");
       await server.command("CONFIG", "SET", "save", "3600 1");
       // A folder in the way of the file makes the snapshot fail, for root too.
@@ -201,7 +192,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
     async () => {
       await using leader = await RedisServer.start();
       await using server = await RedisServer.start();
-      await using node = await TestNode.open({ url: server.url, ...FAST });
+      await using node = await TestNode.impatient({ url: server.url });
       await node.publish(ROOM, "one");
       await server.command("REPLICAOF", "127.0.0.1", leader.port);
       await until(async () => {
@@ -253,7 +244,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
 
   test("a server that loads its data is waited for", { timeout: 30_000 }, async () => {
     await using server = await RedisServer.start();
-    await using node = await TestNode.open({ url: server.url, ...FAST });
+    await using node = await TestNode.impatient({ url: server.url });
     await node.publishMany(ROOM, 200);
     await server.command("DEBUG", "RELOAD");
     expect((await node.publish(ROOM, "after")).ok).toBe(true);

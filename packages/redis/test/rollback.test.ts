@@ -8,7 +8,6 @@ import { RedisServer, WITHOUT_REDIS } from "../../../test/support/redis-server.t
 import { until } from "../../../test/support/until.ts";
 
 const ROOM = "chat:lobby";
-const FAST = { timeoutMs: 800, patienceMs: 300 };
 
 function positions(results: readonly AppendResult[]): string[] {
   return results.map((result) => (result.ok ? result.pos : result.code));
@@ -27,7 +26,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       { timeout: 30_000 },
       async () => {
         await using server = await RedisServer.start("--appendonly", "no");
-        await using node = await TestNode.open({ url: server.url, ...FAST });
+        await using node = await TestNode.impatient({ url: server.url });
         await node.subscribe(ROOM);
         const kept = positions(await node.publishMany(ROOM, 10));
         await server.command("SAVE");
@@ -54,7 +53,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       await using leader = await RedisServer.start();
       await using replica = await RedisServer.start();
       await replica.command("REPLICAOF", "127.0.0.1", leader.port);
-      await using node = await TestNode.open({ url: leader.url, ...FAST });
+      await using node = await TestNode.impatient({ url: leader.url });
       await node.publishMany(ROOM, 10);
       await until(
         async () =>
@@ -66,7 +65,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       const lost = positions(await node.publishMany(ROOM, 5));
       await leader.end("SIGKILL");
       await replica.command("REPLICAOF", "NO", "ONE");
-      await using after = await TestNode.open({ url: replica.url, ...FAST });
+      await using after = await TestNode.impatient({ url: replica.url });
       expect((await after.read(ROOM, lost[4] ?? "")).gap).toBe("rollback");
       const again = positions(await after.publishMany(ROOM, 5, "again"));
       expect(again.map(plain)).toEqual(lost.map(plain));
@@ -78,7 +77,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       { timeout: 60_000 },
       async () => {
         await using server = await RedisServer.start();
-        await using node = await TestNode.open({ url: server.url, ...FAST });
+        await using node = await TestNode.impatient({ url: server.url });
         const acknowledged: string[] = [];
         for (let round = 0; round < 5; round++) {
           const publishing = Array.from({ length: 40 }, async (_, index) => {

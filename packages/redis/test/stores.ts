@@ -7,8 +7,3 @@ export function openStore(options: RedisBackplaneOptions, context: BackplaneCont
     redis(options).open(context, (opened) => (opened instanceof Error ? reject(opened) : resolve(opened)));
   });
 }
-
-/** Closes a store. */
-export function closeStore(backplane: OpenBackplane): Promise<void> {
-  return new Promise((resolve) => backplane.close(resolve));
-}
