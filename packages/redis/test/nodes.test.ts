@@ -63,7 +63,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       await using server = await RedisServer.start();
       await using node = await TestNode.open({ url: server.url }, { idempotencyWindowMs: 1_000 });
       await node.publish(ROOM, "early");
-      // The tables take turns by Redis's clock: only time brings the next turn, within the window of the id that is next.
+      // The tables of ids take turns by Redis's clock: nothing but time brings the next turn.
       await new Promise((resolve) => setTimeout(resolve, 800));
       const first = await node.publish(ROOM, "late");
       // The turn comes with a call that appends nothing.
