@@ -182,6 +182,18 @@ test("a draining node is used until its delay is over, and then left at once", a
   expect(world.end.sent("connect")[0]).toHaveProperty("resume");
 });
 
+test("nodes that leave one after the other are each left at once", async () => {
+  const world = new World();
+  const client = world.connect();
+  for (let node = 1; node <= 5; node++) {
+    await world.advance(1000);
+    world.end.push({ push: "drain", delayMs: 1000 });
+    await world.advance(1000);
+    expect(world.ends).toHaveLength(node + 1);
+    expect(client.state).toBe("connected");
+  }
+});
+
 test("a cluster that drains everybody at once is not met with a storm", async () => {
   const world = new World({
     connect: (_, end) => {

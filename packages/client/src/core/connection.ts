@@ -47,6 +47,8 @@ const TICKET_MS = 30_000;
 const PROBE_MS = 4_000;
 /** A connection that the server ends earlier than this does not count as a success for the backoff, in milliseconds. */
 const STABLE_MS = 5_000;
+/** The same where nodes leave one after the other, and say so: a client may have to move with each of them. */
+const MOVED_MS = 1_000;
 /** Ticket refusals in a row after which another ticket won't help. */
 const REFUSALS_MAX = 3;
 /** Of the 16 KiB that a server takes before it has decided on `connect`, what pipelining uses. */
@@ -128,8 +130,9 @@ export class Connection implements LinkSink {
     if (this.state !== "disconnected") this.#stop(LEAVE);
   }
 
-  #isStable(): boolean {
-    return this.#ports.now() - this.#connectedMs >= STABLE_MS;
+  /** True: the connection that ended with this code was a success, and the backoff begins anew. */
+  #isSuccess(code: number): boolean {
+    return code < 4000 || this.#ports.now() - this.#connectedMs >= (code === COMING_BACK ? MOVED_MS : STABLE_MS);
   }
 
   #isConnecting(): boolean {
@@ -172,7 +175,7 @@ export class Connection implements LinkSink {
       this.#link = new Link(this.#ports, this);
     } catch (error) {
       this.#pause();
-      this.#sink.fail(new CarillonError("unavailable", "The socket can't be opened.", { cause: error }));
+      this.#sink.fail(new CarillonError("unavailable", "The socket failed.", { cause: error }));
     }
   }
 
@@ -225,7 +228,7 @@ export class Connection implements LinkSink {
     else if (push["push"] === "drain") {
       // Until then the node serves as before. The delay is the server's, who spreads its clients with it.
       this.#timers.set("drain", numberFrom(push["delayMs"], 0, 0), () => {
-        this.#lose(COMING_BACK, this.#isStable() ? 0 : undefined);
+        this.#lose(COMING_BACK, this.#isSuccess(COMING_BACK) ? 0 : undefined);
       });
     } else this.#sink.push(push, body);
   }
@@ -270,8 +273,7 @@ export class Connection implements LinkSink {
 
   #refreshBefore(lifetimeMs: number): void {
     // 80 % leaves room for a slow supplier; a lifetime of nothing must not become a storm of tickets.
-    if (lifetimeMs)
-      this.#timers.set("refresh", Math.max(1000, 0.8 * lifetimeMs), () => this.#refresh(0.1 * lifetimeMs));
+    if (lifetimeMs) this.#timers.set("refresh", Math.max(1000, lifetimeMs * 0.8), () => this.#refresh(lifetimeMs / 10));
   }
 
   #refresh(againMs: number): void {
@@ -293,19 +295,16 @@ export class Connection implements LinkSink {
     const after = afterClose(code);
     if (after !== "resume") this.#resume = undefined;
     const isHopeless = code === TICKET_REFUSED && ++this.#refusals >= REFUSALS_MAX;
-    if (after !== "stop" && !isHopeless) {
-      this.#lose(code, this.#refusal?.retryAfterMs, reason);
-      return;
-    }
+    if (after !== "stop" && !isHopeless) return this.#lose(code, this.#refusal?.retryAfterMs, reason);
     const error = this.#refusal ?? new CarillonError("disconnected", `The server closed with ${code} ${reason}.`);
     this.#stop(code, error, reason);
   }
 
   /** Ends the link, if there is one, and tries again: after `delayMs`, or by the backoff. */
   #lose(code: number, delayMs?: number, reason = ""): void {
-    const wasConnected = this.ready !== null;
+    const wasConnected = !!this.ready;
     // A server that takes connections and ends them at once must not be met with a storm.
-    if (wasConnected && (code < 4000 || this.#isStable())) this.#attempt = 0;
+    if (wasConnected && this.#isSuccess(code)) this.#attempt = 0;
     this.#drop(code, reason);
     if (!this.#isConnecting()) return;
     this.#pause(delayMs);
