@@ -108,6 +108,7 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
     }
     this.#surveys = new Surveys({
       ports,
+      limits,
       logger,
       control: () => node.backplane.control,
       handlers: new Map([...Object.entries(options.surveys ?? {}), ...ownSurveys(node)]),

@@ -67,7 +67,7 @@ export interface Limits {
   readonly resumeTtlMs: number;
   /** The resume credential before the newest stays good for this long, in case the reply was lost. */
   readonly resumeOverlapMs: number;
-  /** Longest wait for authorize, validate or a call before the command gets `timeout`. */
+  /** Longest wait for authorize, validate, a call or a survey, which then fails with `timeout`. */
   readonly hookTimeoutMs: number;
 }
 

@@ -18,6 +18,7 @@ import { NO_GRANT, resolveGrant, type Grant, type ResolvedGrant } from "../polic
 import type { Target } from "../policy/target.ts";
 import type { Identity } from "../session/host.ts";
 import type { CarillonOptions, UserSchema } from "./options.ts";
+import { isPromise, settle, settleLater, type Deadline } from "./settle.ts";
 
 /** What the adapters need of the server. */
 export interface HookContext<C extends Contract, U extends UserSchema> {
@@ -96,7 +97,7 @@ function authorize<C extends Contract, U extends UserSchema>(
   }
   // Most rules answer at once, and each subscribe asks one: functions are made for those alone that don't.
   if (!isPromise(grant)) return done(resolveGrant(grant));
-  void settleLater(
+  settleLater(
     context,
     grant,
     (later) => done(resolveGrant(later)),
@@ -180,54 +181,4 @@ function whenDone<T, R>(work: T | Promise<T>, next: (value: T) => R | Promise<R>
 
 async function goOn<T, R>(work: Promise<T>, next: (value: T) => R | Promise<R>): Promise<R> {
   return next(await work);
-}
-
-/** What bounds the time that the application may take. */
-interface Deadline {
-  readonly ports: Ports;
-  readonly limits: Limits;
-}
-
-/** Runs `work` and hands over its result or failure, once: at once if it is no promise, and not later than the limit. */
-function settle<T>(
-  deadline: Deadline,
-  work: () => T | Promise<T>,
-  done: (value: T) => void,
-  failed: (error: unknown) => void,
-): void {
-  let result: T | Promise<T>;
-  try {
-    result = work();
-  } catch (error) {
-    return failed(error);
-  }
-  if (isPromise(result)) void settleLater(deadline, result, done, failed);
-  else done(result);
-}
-
-/** Not `instanceof`: schema libraries and other realms bring promises of their own. */
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-async function settleLater<T>(
-  { ports, limits }: Deadline,
-  work: Promise<T>,
-  done: (value: T) => void,
-  failed: (error: unknown) => void,
-): Promise<void> {
-  let isOver = false;
-  const finish = (end: () => void): void => {
-    if (isOver) return;
-    isOver = true;
-    timer.cancel();
-    end();
-  };
-  const timer = ports.after(limits.hookTimeoutMs, () => {
-    finish(() =>
-      failed(new CarillonError("timeout", "The application did not answer in time; send the command again later.")),
-    );
-  });
-  const [outcome] = await Promise.allSettled([work]);
-  finish(() => (outcome.status === "fulfilled" ? done(outcome.value) : failed(outcome.reason)));
 }

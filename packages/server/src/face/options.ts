@@ -96,7 +96,7 @@ export interface CarillonOptions<C extends Contract, U extends UserSchema> exten
   readonly calls?: CallHandlers<C, OutputOf<U>>;
   /**
    * What this node answers when another asks the whole cluster: `carillon.cluster.ask(name, input)`. JSON goes in and comes
-   * out; an error becomes one of the node's, and is logged.
+   * out; an error becomes one of the node's, and is logged, as does no answer within `hookTimeoutMs`.
    */
   readonly surveys?: Readonly<Record<string, (input: Json) => Json | Promise<Json>>>;
   /** Runs after each connect. */

@@ -1,8 +1,10 @@
 import { CarillonError, isJson, jsonProblem, type Json } from "@carillon/protocol";
 import type { Answer } from "../backplane/channel-store.ts";
 import type { ClusterNode, Control, ControlMessage } from "../backplane/control.ts";
+import type { Limits } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Ports, Timer } from "../core/ports.ts";
+import { settle } from "./settle.ts";
 
 /** What the nodes of a cluster answered. */
 export interface Survey<T> {
@@ -22,6 +24,7 @@ export type SurveyHandler = (input: Json) => Json | Promise<Json>;
 /** What surveys need. */
 export interface SurveysContext {
   readonly ports: Ports;
+  readonly limits: Pick<Limits, "hookTimeoutMs">;
   readonly logger: Logger;
   readonly control: () => Control;
   /** By name. */
@@ -30,6 +33,8 @@ export interface SurveysContext {
 
 /** Surveys of this node under way at once. */
 const SURVEYS_MAX = 1_000;
+/** Questions that this node is answering at once, whoever asks. */
+const ANSWERS_MAX = 1_000;
 /** Characters of an answer, or of a question, as JSON: it goes through the store to every node. */
 const JSON_MAX = 65_536;
 
@@ -45,6 +50,7 @@ interface Asked {
 export class Surveys {
   readonly #context: SurveysContext;
   readonly #asked = new Map<string, Asked>();
+  #answering = 0;
 
   constructor(context: SurveysContext) {
     this.#context = context;
@@ -61,20 +67,20 @@ export class Surveys {
     const id = ports.id();
     return new Promise((resolve) => {
       let timer: Timer | null = null;
-      const asked: Asked = { answers: new Map(), failed: new Map(), nodes: null, settle: () => settle(false) };
-      const settle = (isLate: boolean): void => {
+      const asked: Asked = { answers: new Map(), failed: new Map(), nodes: null, settle: () => end(false) };
+      const end = (isLate: boolean): void => {
         if (!isLate && !isComplete(asked)) return;
         timer?.cancel();
         if (this.#asked.delete(id)) resolve(resultOf(asked));
       };
       this.#asked.set(id, asked);
-      timer = ports.after(timeoutMs, () => settle(true));
+      timer = ports.after(timeoutMs, () => end(true));
       bus.nodes((answer: Answer<readonly ClusterNode[]>) => {
         if (answer.ok) asked.nodes = answer.value;
-        settle(false);
+        end(false);
       });
       // This node answers itself even while the store is away.
-      void this.#answer(name, input).then((said) => this.#heard(id, bus.node, said));
+      this.#answer(name, input, (said) => this.#heard(id, bus.node, said));
       bus.send({ type: "ask", id, from: bus.node, name, input });
     });
   }
@@ -88,21 +94,32 @@ export class Surveys {
     }
     const { id, from, name, input } = message;
     if (from === bus.node) return;
-    void this.#answer(name, input).then((said) => bus.send({ type: "answer", id, to: from, from: bus.node, ...said }));
+    this.#answer(name, input, (said) => bus.send({ type: "answer", id, to: from, from: bus.node, ...said }));
   }
 
-  /** Never rejects. */
-  async #answer(name: string, input: Json): Promise<Said> {
+  /** Hands over one answer, within the time that the application has for anything. */
+  #answer(name: string, input: Json, say: (said: Said) => void): void {
     const handler = this.#context.handlers.get(name);
-    if (handler === undefined) return { error: `This node has no survey "${name.slice(0, 64)}".` };
-    try {
-      const output = await handler(input);
-      const problem = answerProblem(output);
-      return problem === null ? { output } : { error: problem };
-    } catch (error) {
-      this.#context.logger.error("A survey failed.", { survey: name, error: String(error) });
-      return { error: "The survey failed on this node; its log says how." };
-    }
+    if (handler === undefined) return say({ error: `This node has no survey "${name.slice(0, 64)}".` });
+    if (this.#answering >= ANSWERS_MAX)
+      return say({ error: `Expected at most ${ANSWERS_MAX} surveys at once on this node; wait for some to end.` });
+    this.#answering++;
+    const answered = (said: Said): void => {
+      this.#answering--;
+      say(said);
+    };
+    settle(
+      this.#context,
+      () => handler(input),
+      (output) => {
+        const problem = answerProblem(output);
+        answered(problem === null ? { output } : { error: problem });
+      },
+      (error) => {
+        this.#context.logger.error("A survey failed.", { survey: name, error: String(error) });
+        answered({ error: "The survey failed on this node; its log says how." });
+      },
+    );
   }
 
   #heard(id: string, node: string, { output, error }: Said): void {
