@@ -1,4 +1,6 @@
+import { Socket } from "node:net";
 import { expect, it, vi } from "vitest";
+import { startReading, stopReading } from "../../src/transport/socket-reading.ts";
 import { clientFrame, closeFrame } from "./raw-peer.ts";
 import { OPENED, pair, TestServer, untilClose } from "./test-server.ts";
 
@@ -86,4 +88,63 @@ it("who closes reads the answer, whatever was left unread", async () => {
   await vi.waitFor(() => expect(served.closes).toHaveLength(1));
   served.connection.leaveUnread();
   served.connection.readOn();
+});
+
+/** What a later Node may have in place of the handle that is known. */
+const OTHER_HANDLES: readonly (readonly [string, (handle: object) => unknown])[] = [
+  ["has no readStop", (handle) => Object.create(handle, { readStop: { value: undefined } })],
+  ["has no readStart", (handle) => Object.create(handle, { readStart: { value: undefined } })],
+  ["does not say whether it is read", (handle) => Object.create(handle, { reading: { value: undefined } })],
+  ["is none", () => null],
+];
+
+it.each(OTHER_HANDLES)("a socket whose handle %s is read from as ever", async (_, otherOf) => {
+  await using server = await TestServer.start(OPENED);
+  const sockets: Socket[] = [];
+  server.http.on("connection", (socket: Socket) => sockets.push(socket));
+  const { peer, served } = await pair(server);
+  const [socket] = sockets;
+  if (socket === undefined) throw new Error("Expected a socket.");
+  const handle = Reflect.get(socket, "_handle") as object;
+  const other = otherOf(handle);
+  /** As the server sees it in the call; Node itself needs its own. */
+  const withOther = <T>(act: () => T): T => {
+    Reflect.set(socket, "_handle", other);
+    try {
+      return act();
+    } finally {
+      Reflect.set(socket, "_handle", handle);
+    }
+  };
+  withOther(() => served.connection.leaveUnread());
+  peer.send(clientFrame(0x1, "one"));
+  await vi.waitFor(() => expect(served.texts).toEqual(["one"]));
+  withOther(() => served.connection.readOn());
+  peer.send(clientFrame(0x1, "two"));
+  await vi.waitFor(() => expect(served.texts).toEqual(["one", "two"]));
+  withOther(() => expect(stopReading(socket)).toBe(false));
+  peer.reset();
+});
+
+it("control: the handle of this Node can be asked, and what it has put off is read when it is told", async () => {
+  await using server = await TestServer.start(OPENED);
+  const sockets: Socket[] = [];
+  server.http.on("connection", (socket: Socket) => sockets.push(socket));
+  const { peer } = await pair(server);
+  const [socket = new Socket()] = sockets;
+  expect(stopReading(socket)).toBe(true);
+  expect(stopReading(socket)).toBe(false);
+  startReading(socket);
+  expect(stopReading(socket)).toBe(true);
+  startReading(socket);
+  peer.reset();
+});
+
+it("a socket that never was connected, or is gone, is left alone", () => {
+  const socket = new Socket();
+  expect(stopReading(socket)).toBe(false);
+  startReading(socket);
+  socket.destroy();
+  expect(stopReading(socket)).toBe(false);
+  startReading(socket);
 });
