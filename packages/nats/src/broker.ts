@@ -3,6 +3,14 @@ import type { Msg, MsgHdrs, NatsConnection, Subscription } from "@nats-io/transp
 import { createInbox } from "@nats-io/transport-node";
 import { Trouble } from "./store-error.ts";
 
+/** A request that goes out at the end of the turn. */
+interface Outgoing {
+  readonly token: string;
+  readonly subject: string;
+  readonly data: Uint8Array | string;
+  readonly headers: MsgHdrs | undefined;
+}
+
 /** A request that waits for its reply. */
 interface Pending {
   readonly resolve: (message: Msg) => void;
@@ -44,6 +52,9 @@ const REQUESTS_MAX = 20_000;
  * One connection to NATS with requests of our own over one inbox. The driver's requests outlive a broken connection until
  * they time out, and what is published while there is none is sent later; here both fail at once, because whoever waits
  * can do something better: look what arrived, and send again.
+ *
+ * Requests of one turn of the event loop go out together, at its end. The driver writes at the end of each microtask, so that
+ * a thousand clients that come back at one moment, who ask five things each, would cost as many system calls.
  */
 export class Broker {
   readonly connection: NatsConnection;
@@ -52,6 +63,7 @@ export class Broker {
   readonly #inbox: string;
   readonly #pending = new Map<string, Pending>();
   readonly #listeners: ((isConnected: boolean) => void)[] = [];
+  #outgoing: Outgoing[] = [];
   #tokens = 0;
   #turn = 0;
   #isConnected = true;
@@ -97,14 +109,8 @@ export class Broker {
         reject(new Trouble("timeout", `NATS did not answer within ${this.#timeoutMs} ms.`));
       });
       this.#pending.set(token, { resolve, reject, timer });
-      const reply = `${this.#inbox}.${token}`;
-      try {
-        this.connection.publish(subject, data, headers === undefined ? { reply } : { reply, headers });
-      } catch (error) {
-        this.#pending.delete(token);
-        timer.cancel();
-        reject(new Trouble("unavailable", String(error)));
-      }
+      if (this.#outgoing.length === 0) setImmediate(() => this.#sendAll());
+      this.#outgoing.push({ token, subject, data, headers });
     });
   }
 
@@ -148,6 +154,24 @@ export class Broker {
     this.#isClosed = true;
     this.#failAll();
     await this.connection.close();
+  }
+
+  #sendAll(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const { token, subject, data, headers } of outgoing) {
+      const pending = this.#pending.get(token);
+      // It has failed meanwhile, with the connection, and must not go out on the next one.
+      if (pending === undefined) continue;
+      const reply = `${this.#inbox}.${token}`;
+      try {
+        this.connection.publish(subject, data, headers === undefined ? { reply } : { reply, headers });
+      } catch (error) {
+        this.#pending.delete(token);
+        pending.timer.cancel();
+        pending.reject(new Trouble("unavailable", String(error)));
+      }
+    }
   }
 
   #onReply(message: Msg): void {
