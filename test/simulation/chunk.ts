@@ -24,14 +24,12 @@ export interface ChunkResult {
   /** Seeds that were played twice, to see whether they do the same twice. */
   readonly repeated: number;
   readonly counts: readonly (readonly [what: string, times: number, seeds: number])[];
-  /** The first seed with a violation. On a virtual clock the rest of the chunk was not played. */
-  readonly failure: Failure | null;
-  /** Seeds with a violation. */
-  readonly failed: number;
+  /** Seeds with a violation. On a virtual clock the rest of the chunk was not played. */
+  readonly failures: readonly Failure[];
 }
 
 /** A seed with a violation. */
-interface Failure {
+export interface Failure {
   readonly seed: number;
   readonly violation: Violation;
   /** What happened, where it can't be played again. */
@@ -79,8 +77,7 @@ async function playSideBySide({ from, count, fault, steps }: Chunk, backplane: R
     virtualMs: results.reduce((sum, result) => sum + result.virtualMs, 0),
     repeated: 0,
     counts: counts.told(),
-    failure: failures[0] ?? null,
-    failed: failures.length,
+    failures,
   };
 }
 
@@ -105,6 +102,6 @@ async function playVirtually({ from, count, fault, steps }: Chunk): Promise<Chun
       failure = { seed, violation: { kind: "not deterministic", text, atMs: 0 }, trace: [] };
     }
   }
-  const failed = failure === null ? 0 : 1;
-  return { from, played, steps: events, virtualMs, repeated, counts: counts.told(), failure, failed };
+  const failures = failure === null ? [] : [failure];
+  return { from, played, steps: events, virtualMs, repeated, counts: counts.told(), failures };
 }

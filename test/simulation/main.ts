@@ -6,7 +6,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readArguments, USAGE, type Arguments } from "./arguments.ts";
-import type { Chunk, ChunkResult } from "./chunk.ts";
+import type { Chunk, ChunkResult, Failure } from "./chunk.ts";
 import { PLANTED_FAULTS, subjectWith } from "./faults.ts";
 import { Pool, serveChunks } from "./pool.ts";
 import { Report } from "./report.ts";
@@ -82,14 +82,18 @@ async function play(pool: Pool, args: Arguments, fault: string | null, count: nu
   return report;
 }
 
-/** Prints a failure that can't be had again, and keeps its whole trace. */
-async function show({ failure }: Report): Promise<void> {
-  if (failure === null) return;
+/** Prints failures that can't be had again, and keeps their whole traces. */
+async function show({ failures }: Report): Promise<void> {
+  const [first] = failures;
+  if (first === undefined) return;
   const folder = await mkdtemp(join(tmpdir(), "carillon-simulated-"));
-  const file = join(folder, `seed-${failure.seed}.txt`);
-  await writeFile(file, `${failure.trace.join("\n")}\n`);
-  console.log(`\nSeed ${failure.seed}: ${told(failure.violation)}\nIts trace, to the end; all of it is in ${file}:`);
-  console.log(failure.trace.slice(-TRACE_LINES).join("\n"));
+  for (const { seed, violation, trace } of failures) {
+    const file = join(folder, `seed-${seed}.txt`);
+    await writeFile(file, `${trace.join("\n")}\n`);
+    console.log(`\nSeed ${seed}: ${told(violation)}\nIts trace is in ${file}.`);
+  }
+  console.log(`\nThe end of the trace of seed ${first.seed}:`);
+  console.log(first.trace.slice(-TRACE_LINES).join("\n"));
 }
 
 /** Plays one scenario in this process, and prints what happened. */
@@ -104,7 +108,7 @@ async function playOne(scenario: Scenario, args: Arguments): Promise<void> {
 }
 
 /** Prints a failure: what, how to play it again, and the least that it takes. */
-async function explain(args: Arguments, failure: NonNullable<ChunkResult["failure"]>): Promise<void> {
+async function explain(args: Arguments, failure: Failure): Promise<void> {
   const { seed, violation } = failure;
   console.log(`\nSeed ${seed}: ${told(violation)}\nPlay it again:  ${command(args, seed, null)} --trace`);
   if (violation.kind === "not deterministic") return;

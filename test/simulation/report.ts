@@ -1,4 +1,4 @@
-import type { ChunkResult } from "./chunk.ts";
+import type { ChunkResult, Failure } from "./chunk.ts";
 
 /** Sums up chunks as they come. */
 export class Report {
@@ -6,23 +6,28 @@ export class Report {
   steps = 0;
   virtualMs = 0;
   repeated = 0;
-  failure: ChunkResult["failure"] = null;
-  failed = 0;
+  /** Seeds with a violation, in their order. */
+  readonly failures: Failure[] = [];
   readonly #counts = new Map<string, [times: number, seeds: number]>();
   readonly #startMs = performance.now();
 
   /** A chunk has been played. */
-  add({ played, steps, virtualMs, repeated, counts, failure, failed }: ChunkResult): void {
+  add({ played, steps, virtualMs, repeated, counts, failures }: ChunkResult): void {
     this.played += played;
     this.steps += steps;
     this.virtualMs += virtualMs;
     this.repeated += repeated;
-    this.failed += failed;
-    if (failure !== null && failure.seed < (this.failure?.seed ?? Infinity)) this.failure = failure;
+    this.failures.push(...failures);
+    this.failures.sort((one, other) => one.seed - other.seed);
     for (const [what, times, seeds] of counts) {
       const [sum, sumSeeds] = this.#counts.get(what) ?? [0, 0];
       this.#counts.set(what, [sum + times, sumSeeds + seeds]);
     }
+  }
+
+  /** The first seed with a violation. */
+  get failure(): Failure | null {
+    return this.failures[0] ?? null;
   }
 
   get seconds(): number {
@@ -37,7 +42,7 @@ export class Report {
   /** The verdict, and what was exercised. `isReal`: on the real clock. */
   summary(isReal: boolean): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(1);
-    const violations = this.failed === 1 ? "1 violation" : `${this.failed} violations`;
+    const violations = this.failures.length === 1 ? "1 violation" : `${this.failures.length} violations`;
     const time = isReal
       ? `${(this.virtualMs / 60_000).toFixed(1)} minutes of real time side by side.`
       : `${hours} virtual hours, ${this.repeated} seeds played twice with the same trace.`;

@@ -80,8 +80,9 @@ export class RealBroker implements Broker {
       await server.kill();
       await this.#down(async () => {
         await this.#pass(downMs);
+        const blinded = this.#witness.close();
         await server.start();
-        await this.#renewWitness();
+        await Promise.all([blinded, this.#renewWitness()]);
         await this.#witness.catchUp();
       });
     });
@@ -177,19 +178,23 @@ export class RealBroker implements Broker {
     return this.#down(async () => {
       // What was stored and will be undone was true, and may have been told.
       await this.#witness.catchUp();
+      const blinded = this.#witness.close();
       await server.kill();
       await server.restore();
       await server.start();
-      await this.#renewWitness();
+      await Promise.all([blinded, this.#renewWitness()]);
       truth.restored(this.#witness.tops);
       await this.#witness.catchUp();
     });
   }
 
+  /**
+   * Two witnesses would tell everything twice, and one that was there before the server went back would tell of that as
+   * of what happens: the one before has to be closed when the server starts.
+   */
   async #renewWitness(): Promise<void> {
-    const before = this.#witness;
     this.#witness = this.#newWitness();
-    await Promise.all([before.close(), this.#witness.open()]);
+    await this.#witness.open();
   }
 
   #newWitness(): Witness {

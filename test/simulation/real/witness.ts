@@ -93,7 +93,7 @@ export class Witness {
     }
   }
 
-  /** Ends it. */
+  /** Ends it: from the call on it tells nothing more. */
   async close(): Promise<void> {
     const store = this.#store;
     this.#store = null;
@@ -142,6 +142,7 @@ export class Witness {
     if (page.gap !== null && page.gap !== "epoch") onBlind(`${channel}: a gap by ${page.gap}`);
     if (page.gap !== null && options.kind === "state") {
       const snapshot = await this.#ask<Snapshot>((done) => store.channels.snapshot(channel, options, done));
+      if (this.#store !== store) return false;
       const start = `${snapshot.pos} begins`;
       truth.removed(channel, start);
       this.#commit(channel, start, snapshot.pos, snapshot.records);
