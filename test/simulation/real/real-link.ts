@@ -2,6 +2,7 @@ import {
   firstPlace,
   formatPlace,
   type AppendRequest,
+  type ApplyRequest,
   type Backplane,
   type BackplaneContext,
   type ChannelStore,
@@ -83,7 +84,12 @@ export class RealLink implements Link {
           this.#options.world.note(`${machine.name} has ${isAvailable ? "found" : "lost"} the broker`);
           if (isAlive()) sink.available(isAvailable);
         },
-        ownershipLost: (channels) => void (isAlive() && sink.ownershipLost(channels)),
+        ownershipLost: (channels) => {
+          this.#options.world.note(
+            `${machine.name} has lost what it owns in ${channels?.join(", ") ?? "every channel"}`,
+          );
+          if (isAlive()) sink.ownershipLost(channels);
+        },
       },
       onControl: (message) => void (isAlive() && context.onControl(message)),
     };
@@ -174,6 +180,19 @@ export class RealLink implements Link {
     };
   }
 
+  /** Notes what a node does on its own about entries: nobody else tells of it. */
+  #noted(request: ApplyRequest): ApplyRequest {
+    const { channel, change } = request;
+    const what = change.op === "release" ? `releases ${change.instance} by ${change.holder}` : null;
+    const again = change.op === "set" && change.restores !== undefined ? `sets ${change.key} again` : what;
+    if (again === null) return request;
+    const done: ApplyRequest["done"] = (result) => {
+      this.#options.world.note(`${this.machine.name} ${again} in ${channel}: ${result.ok ? "done" : result.code}`);
+      request.done(result);
+    };
+    return { ...request, done };
+  }
+
   /** Answers with a place that nobody has stored anything at yet, and hands on what wants no answer any more. */
   #answered(request: AppendRequest): AppendRequest {
     const pos = formatPlace(firstPlace(this.#clock.id()));
@@ -200,7 +219,7 @@ export class RealLink implements Link {
       },
       append: (batch) =>
         channels.append(batch.map((request) => (isEarly ? this.#answered(request) : this.#counted(request)))),
-      apply: (batch) => channels.apply(batch),
+      apply: (batch) => channels.apply(batch.map((request) => this.#noted(request))),
       read: (request, done) => channels.read(request, done),
       history: (request, done) => channels.history(request, done),
       snapshot: (channel, options, done) => channels.snapshot(channel, options, done),

@@ -155,6 +155,7 @@ export class SimulatedNetwork {
       },
       events,
     );
+    world.note(`${client} reaches ${server.name}`);
     const established: Established = { client, server: server.name, connection };
     this.#established.add(established);
     connection.serve(server.accept(connection));
