@@ -29,7 +29,10 @@ export class StateView {
       const value = JSON.stringify(change.value);
       const entry = `${change.key} ${change.version}`;
       const isKnown = (): boolean => this.#truth?.values.get(entry)?.has(value) === true;
-      docket.add(isKnown, () => this.#judge(entry, value, isKnown()));
+      docket.add(isKnown, () => {
+        if (isKnown() || this.#truth?.mayHide(change.version) !== true) this.#judge(entry, value, isKnown());
+        else world.count("values that the witness missed");
+      });
     }
   }
 

@@ -1,13 +1,14 @@
 import type { Position } from "@carillon/protocol";
-import type {
-  Answer,
-  Backplane,
-  ChannelOptions,
-  ChannelRecord,
-  ControlMessage,
-  OpenBackplane,
-  Page,
-  Snapshot,
+import {
+  parsePlace,
+  type Answer,
+  type Backplane,
+  type ChannelOptions,
+  type ChannelRecord,
+  type ControlMessage,
+  type OpenBackplane,
+  type Page,
+  type Snapshot,
 } from "@carillon/server/backplane";
 import { DEFAULT_LIMITS, type Machine, type Truth, type World } from "@carillon/server/testing";
 import { SILENT_LOGGER } from "@carillon/server";
@@ -144,11 +145,13 @@ export class Witness {
       const snapshot = await this.#ask<Snapshot>((done) => store.channels.snapshot(channel, options, done));
       if (this.#store !== store) return false;
       const start = `${snapshot.pos} begins`;
+      known.conflated(0, offsetOf(snapshot.pos));
       truth.removed(channel, start);
       this.#commit(channel, start, snapshot.pos, snapshot.records);
       return false;
     }
     if (page.gap !== null) truth.removed(channel, page.prev);
+    if (options.kind === "state") known.conflated(offsetOf(page.prev), offsetOf(page.pos));
     if (page.records.length > 0) this.#commit(channel, page.prev, page.pos, page.records);
     return page.atTop;
   }
@@ -175,4 +178,8 @@ export class Witness {
     if (!answer.ok) throw new Error(`${answer.code}: ${answer.message}`);
     return answer.value;
   }
+}
+
+function offsetOf(position: Position): number {
+  return parsePlace(position)?.offset ?? 0;
 }

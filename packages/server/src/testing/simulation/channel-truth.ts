@@ -35,6 +35,8 @@ export class ChannelTruth {
   restores = 0;
   readonly #world: World;
   readonly #places: Map<Position, Place> = new Map();
+  /** Stretches of versions of which only the last value of each key is known. */
+  readonly #conflated: { readonly after: number; readonly upTo: number }[] = [];
   /** Places without a name, by epoch and offset: the latest of them. */
   readonly #nameless: Map<string, Place> = new Map();
   #top: Place;
@@ -81,6 +83,16 @@ export class ChannelTruth {
     else this.#top = known;
     this.#trim();
     return null;
+  }
+
+  /** What happened behind one version up to another is known as a page tells it, by the last value of each key. */
+  conflated(after: number, upTo: number): void {
+    this.#conflated.push({ after, upTo });
+  }
+
+  /** True if a value that nobody has told of may have had this version. */
+  mayHide(version: number): boolean {
+    return this.#conflated.some(({ after, upTo }) => version > after && version <= upTo);
   }
 
   /** It began a new life. */
