@@ -16,6 +16,8 @@ interface TrueEntry extends ShownEntry {
 interface TrueState {
   readonly options: ChannelOptions;
   readonly entries: Map<string, TrueEntry>;
+  /** Who had to do last with what has ended. */
+  readonly ended: Map<string, string | null>;
   version: number;
 }
 
@@ -44,12 +46,13 @@ export class StateOracle {
   }
 
   opened(channel: string, options: ChannelOptions): void {
-    this.#states.set(channel, { options, entries: new Map(), version: 0 });
+    this.#states.set(channel, { options, entries: new Map(), ended: new Map(), version: 0 });
   }
 
   removed(channel: string): void {
     const state = this.#state(channel);
     state.entries.clear();
+    state.ended.clear();
     state.version = 0;
   }
 
@@ -58,8 +61,8 @@ export class StateOracle {
     const state = this.#state(channel);
     this.#expire(state);
     if (change.op === "release") this.#checkRelease(channel, change);
-    const refusal = this.#refusal(state, change);
     const told = result.ok ? "ok" : result.code;
+    const refusal = this.#refusal(state, change, told);
     demand(
       told === (refusal?.code ?? "ok"),
       () => `${channel}: ${describe(change)} got ${told}, not ${refusal?.code ?? "ok"}`,
@@ -93,7 +96,7 @@ export class StateOracle {
       this.#expire(state);
       if (!state.options.owned) continue;
       for (const [key, { holder }] of state.entries) {
-        const end = this.#world.endOf(holder ?? "");
+        const end = this.#world.endOf(sessionOf(holder));
         if (end === null) continue;
         const allowedMs = (end.isClean ? 0 : graceMs) + delayMaxMs;
         demand(now - end.atMs <= allowedMs, () => `${channel}: ${key} outlives its session by ${now - end.atMs} ms`);
@@ -112,7 +115,7 @@ export class StateOracle {
   }
 
   #checkRelease(channel: string, { holder }: Extract<Change, { op: "release" }>): void {
-    const end = this.#world.endOf(holder);
+    const end = this.#world.endOf(sessionOf(holder));
     const { graceMs, delayMaxMs } = this.#world;
     const now = this.#world.nowMs();
     demand(end !== null, () => `${channel}: entries of a session that is open were ended`);
@@ -123,9 +126,17 @@ export class StateOracle {
     );
   }
 
-  #refusal(state: TrueState, change: Change): { readonly code: string; readonly version?: number } | null {
+  #refusal(
+    state: TrueState,
+    change: Change,
+    told: string,
+  ): { readonly code: string; readonly version?: number } | null {
     if (change.op === "release") return null;
     const entry = state.entries.get(change.key);
+    if (entry !== undefined && isEarlier(change.holder, entry.holder)) return { code: "replaced" };
+    // How far back the journal of a store goes is its own affair.
+    const ended = state.ended.get(change.key) ?? null;
+    if (entry === undefined && told === "replaced" && isEarlier(change.holder, ended)) return { code: "replaced" };
     const version = entry?.version ?? 0;
     if (change.expect !== null && change.expect !== version) return { code: "conflict", version };
     if (change.op === "set")
@@ -142,11 +153,11 @@ export class StateOracle {
       const held = [...state.entries].filter(
         ([, { owner, holder }]) => owner?.instance === change.instance && holder === change.holder,
       );
-      for (const [key] of held) this.#end(state, key);
+      for (const [key] of held) this.#end(state, key, change.holder);
       return state.version;
     }
     if (change.op === "remove") {
-      if (state.entries.has(change.key)) this.#end(state, change.key);
+      if (state.entries.has(change.key)) this.#end(state, change.key, change.holder);
       return state.version;
     }
     const { ttlMs } = state.options;
@@ -177,7 +188,8 @@ export class StateOracle {
     for (const [key] of due) this.#end(state, key);
   }
 
-  #end(state: TrueState, key: string): void {
+  #end(state: TrueState, key: string, by: string | null = null): void {
+    state.ended.set(key, by ?? state.entries.get(key)?.holder ?? null);
     state.entries.delete(key);
     state.version++;
   }
@@ -187,6 +199,18 @@ export class StateOracle {
     demand(state !== undefined, () => `${channel} is not known`);
     return state;
   }
+}
+
+/** The session that a holder names. */
+function sessionOf(holder: string | null): string {
+  return holder?.split("/")[2] ?? "";
+}
+
+/** True for a session of the same instance that came before. */
+function isEarlier(holder: string | null, than: string | null): boolean {
+  const [instance, term] = holder?.split("/") ?? [];
+  const [other, otherTerm] = than?.split("/") ?? [];
+  return instance !== undefined && instance === other && Number(term) < Number(otherTerm);
 }
 
 /** Entries as text, whatever order they came in. */

@@ -24,6 +24,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: "no-tag-check", breaks: "P5", server: "no-tag-check" },
   { name: "no-silence-watch", breaks: "P6", server: "no-silence-watch" },
   { name: "no-restoring", breaks: "presence", server: "no-restoring" },
+  // Over a real broker, no store has room for it.
+  { name: "no-session-order", breaks: "order of entries", server: "no-session-order", needs: "model" },
   {
     name: "publish-queue-reorder",
     breaks: "P1",

@@ -1,5 +1,6 @@
 import { CLOCK_JUMP_MAX_MS, type Place, type Truth, type World } from "@carillon/server/testing";
 import type { Checker } from "./checker.ts";
+import { EntryOrder } from "./entry-order.ts";
 import { AT_ONCE, type Docket } from "./docket.ts";
 import { LIMITS } from "./setting.ts";
 
@@ -19,6 +20,7 @@ export interface Attempt {
 /** What became of everything that was asked for: each has one end, and the log agrees with it. */
 export class Outcomes {
   readonly attempts: Attempt[] = [];
+  readonly sets: EntryOrder;
   /** Everything else that is still open: sets, pages of history, subscribes. */
   readonly #open = new Map<object, { readonly what: string; readonly startedMs: number }>();
   readonly #world: World;
@@ -29,6 +31,7 @@ export class Outcomes {
     this.#world = world;
     this.#truth = truth;
     this.#checker = checker;
+    this.sets = new EntryOrder(truth, checker);
   }
 
   /** A publish was called. `isAlive` is false once the page that called is gone, and with it who could be told. */
@@ -85,6 +88,7 @@ export class Outcomes {
       else if (attempt.state === "refused" && count > 0) this.#checker.fail("publish", told);
     }
     this.#checkOrder();
+    this.sets.finish();
   }
 
   #accepted(attempt: Attempt, { pos, at }: { readonly pos: string; readonly at: number }, docket: Docket): void {

@@ -67,6 +67,7 @@ export class Page {
     this.client.on("state", ({ state, code }) => {
       context.world.note(`${name} is ${state} ${code ?? this.client.instance ?? ""}`);
       context.world.count(`connections ${state}`);
+      context.outcomes.sets.is(name, this.client.instance);
       if (state === "disconnected") this.isPresent = false;
     });
     this.#watchLogs();
@@ -143,6 +144,8 @@ export class Page {
 
   set(channel: string, key: string | null, value: unknown, expect: number | null): void {
     const options = expect === null ? {} : { expect, timeoutMs: 10_000 };
+    // With a version to expect it is asked once, and it is not known when: between what the client wishes it has no place.
+    if (expect === null) this.#context.outcomes.sets.called({ who: this.name, channel, key, value });
     this.#context.outcomes.asked(`${this.name} set in ${channel}`, this.channel(channel).set(key, value, options));
   }
 

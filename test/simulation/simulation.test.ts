@@ -9,6 +9,10 @@ const SEEDS = 40;
 const FAILED_SEEDS = [
   // A store that went back gave an entry to an earlier session of its instance again.
   ["885848287", "17,32"],
+  // What a dead session had asked for, and was done late, took an entry back from the living one, and ended with the dead.
+  ["20261988", "10,12,14,15,19,25,27,36,37"],
+  // Publishes were no longer held back for one that was given up, in the middle of those that were refused for its sake.
+  ["500179", "14,16,19,20,35"],
 ] as const;
 /** Seeds in which each control has to be found. */
 const CONTROL_SEEDS = 400;
@@ -33,7 +37,7 @@ it.each(FAILED_SEEDS)("no promise is broken any more in seed %s, %s", async (see
 it("every planted fault is found", async () => {
   const printed = await simulate("--controls", "--seed", String(FIXED_SEED), "--control-seeds", String(CONTROL_SEEDS));
   console.log(printed);
-  expect(PLANTED_FAULTS.length).toBeGreaterThanOrEqual(9);
+  expect(PLANTED_FAULTS.length).toBeGreaterThanOrEqual(11);
   for (const { name } of PLANTED_FAULTS) expect(printed).toMatch(new RegExp(`^${name} .*found after \\d+ seeds`, "m"));
 });
 

@@ -279,6 +279,20 @@ test("a failure that may pass is tried again, one that won't ends the wish", asy
   expect(world.end.sent("set")).toEqual([]);
 });
 
+test("a wish that a later connection of the instance has overtaken comes true on the next, a compare-and-set is told", async () => {
+  const { world, typing } = await follow({ set: () => refusal("replaced", { retry: true }) });
+  const plain = typing.set("k", 1);
+  const compared = typing.set("k", 2, { expect: 1 });
+  compared.catch(() => {});
+  await world.settle();
+  await expect(compared).rejects.toMatchObject({ code: "replaced", retry: true });
+  world.script = SUBSCRIBED;
+  world.end.close(4004);
+  await world.advance(500);
+  expect((await plain).version).toBe(1);
+  expect(world.end.sent("set").map(({ data }) => data)).toEqual([1]);
+});
+
 test("disconnecting forgets all wishes and rejects those that wait", async () => {
   const { world, client, typing } = await follow({ set: () => null });
   const waiting = typing.set(1);

@@ -11,11 +11,11 @@ import { publisherBound, readPublisher, writePublisher } from "./publisher-codec
 export interface StoredEntry {
   readonly version: number;
   readonly at: number;
-  /** True: it ended; the rest means nothing. */
+  /** True: it ended; but for the holder the rest means nothing. */
   readonly isTombstone: boolean;
   readonly data: Payload;
   readonly owner: Publisher | null;
-  /** The session that speaks for the owner. */
+  /** The session that set it, and speaks for the owner; of one that ended, the last that had to do with it. */
   readonly holder: string | null;
   /** Store time at which it ends; 0: never. */
   readonly endsAt: number;

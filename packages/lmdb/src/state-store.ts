@@ -1,4 +1,5 @@
 import {
+  holderAfter,
   isRefresh,
   nextPlace,
   refuseChange,
@@ -64,12 +65,13 @@ export class StateStore {
   apply(channel: Channel, options: ChannelOptions, change: EntryChange): Applied | Failure | null {
     const { number, kind, entries } = channel.ahead;
     if (number !== 0 && kind !== "state") return null;
-    const held = number === 0 ? null : this.#held(number, change.key);
-    const refusal = refuseChange(change, held, entries, this.#bounds.entries);
+    const last = number === 0 ? null : this.#stored(number, change.key);
+    const held = last?.isTombstone === true ? null : last;
+    const refusal = refuseChange(change, held, last?.holder ?? null, entries, this.#bounds.entries);
     if (refusal !== null) return refusal;
     const before = channel.ahead;
     if (change.op === "remove") {
-      return this.#done(channel, before, held === null ? [] : [this.#end(channel, change.key, held)]);
+      return this.#done(channel, before, held === null ? [] : [this.#end(channel, change.key, held, change.holder)]);
     }
     const now = asSix(this.#parts.ports.wallMs());
     const endsAt = options.ttlMs === 0 ? 0 : asSix(now + options.ttlMs);
@@ -152,11 +154,12 @@ export class StateStore {
     return { kind: "entry", key, version, at, data, owner };
   }
 
-  #end(channel: Channel, key: string, held: StoredEntry): RemovalRecord {
+  #end(channel: Channel, key: string, held: StoredEntry, remover: string | null = null): RemovalRecord {
     const at = asSix(this.#parts.ports.wallMs());
     const { number, top } = channel.ahead;
     const version = top.offset + 1;
-    const tombstone = { version, at, isTombstone: true, data: null, owner: null, holder: null, endsAt: 0 };
+    const holder = holderAfter(remover, held.holder);
+    const tombstone = { version, at, isTombstone: true, data: null, owner: null, holder, endsAt: 0 };
     this.#advance(channel, channel.ahead, key, at, -1);
     this.#keep(number, key, held, tombstone, encodeStored(this.#parts.writer, tombstone));
     return { kind: "removal", key, version };
@@ -225,9 +228,14 @@ export class StateStore {
   }
 
   #held(number: number, key: string): StoredEntry | null {
+    const entry = this.#stored(number, key);
+    return entry?.isTombstone === true ? null : entry;
+  }
+
+  /** An entry, or what is left of one that ended. */
+  #stored(number: number, key: string): StoredEntry | null {
     const value = this.#parts.queue.get(numberTextKey(Kind.state, number, key));
-    const entry = value === undefined ? null : decodeStored(value);
-    return entry === null || entry.isTombstone ? null : entry;
+    return value === undefined ? null : decodeStored(value);
   }
 
   #done(

@@ -77,6 +77,9 @@ function later(): { readonly promise: Promise<unknown>; readonly resolve: (resul
   return { promise, resolve };
 }
 
+/** Sessions of each instance, by their terms. */
+const session = fc.constantFrom(1, 2, 3);
+const holderOf = (by: string, term: number): string => `i:${by}/${term}/s${term}`;
 const key = fc.constantFrom("k1", "k2", "k3", "k4", "k5", "k6");
 const change: fc.Arbitrary<ApplyRequest["change"]> = fc.oneof(
   fc
@@ -84,28 +87,41 @@ const change: fc.Arbitrary<ApplyRequest["change"]> = fc.oneof(
       key,
       data,
       user,
-      holder: fc.constantFrom("s1", "s2"),
+      session,
       ownOnly: fc.boolean(),
       expect: fc.option(fc.integer({ min: 0, max: 9 }), { freq: 4 }),
     })
-    .map(({ user: by, ...rest }) => ({
+    .map(({ user: by, session: held, ...rest }) => ({
       op: "set" as const,
       owner: publisher(by),
+      holder: holderOf(by, held),
       ...rest,
       expect: rest.expect === 9 ? null : rest.expect,
     })),
   fc
     .record({ key, data })
     .map((rest) => ({ op: "set" as const, owner: null, holder: null, ownOnly: false, expect: null, ...rest })),
-  fc.record({ key, onlyBy: fc.option(user) }).map(({ key: name, onlyBy }) => ({
+  // What nobody owns has a last session all the same.
+  fc.record({ key, data, user, session }).map(({ user: by, session: held, ...rest }) => ({
+    op: "set" as const,
+    owner: null,
+    holder: holderOf(by, held),
+    ownOnly: false,
+    expect: null,
+    ...rest,
+  })),
+  fc.record({ key, onlyBy: fc.option(user), session }).map(({ key: name, onlyBy, session: held }) => ({
     op: "remove" as const,
     key: name,
     expect: null,
+    holder: onlyBy === null ? null : holderOf(onlyBy, held),
     onlyBy: onlyBy === null ? null : `i:${onlyBy}`,
   })),
-  fc
-    .record({ user, holder: fc.constantFrom("s1", "s2") })
-    .map(({ user: by, holder }) => ({ op: "release" as const, instance: `i:${by}`, holder })),
+  fc.record({ user, session }).map(({ user: by, session: held }) => ({
+    op: "release" as const,
+    instance: `i:${by}`,
+    holder: holderOf(by, held),
+  })),
 );
 
 const applying: fc.Arbitrary<Step> = fc.record({ channel: channelOf(STATES), change }).map(

@@ -66,6 +66,7 @@ interface GoneHead {
   readonly t: number;
   /** 2: for the silence of its node. */
   readonly gone: 1 | 2;
+  readonly h?: string;
 }
 
 interface BlockHead {
@@ -105,11 +106,7 @@ export function encodeBlock(block: Block): Uint8Array {
             o: block.offset,
             b: block.tag,
             f: block.refreshes,
-            c: block.changes.map((change) =>
-              isGone(change)
-                ? { k: change.key, t: change.at, gone: change.isReaped === true ? (2 as const) : (1 as const) }
-                : entryHead(change, out),
-            ),
+            c: block.changes.map((change) => (isGone(change) ? goneHead(change) : entryHead(change, out))),
             k: block.carried.map((entry) => ({ ...entryHead(entry, out), v: entry.version })),
           },
         };
@@ -136,11 +133,7 @@ export function decodeBlock(data: Uint8Array): Block | null {
   }
   if (head.state === undefined) return null;
   const { o, b, f, c, k } = head.state;
-  const changes = c.map((change): StoredChange =>
-    "gone" in change
-      ? { key: change.k, at: change.t, isGone: true, ...(change.gone === 2 ? { isReaped: true } : {}) }
-      : decodeEntry(change, read),
-  );
+  const changes = c.map((change): StoredChange => ("gone" in change ? decodeGone(change) : decodeEntry(change, read)));
   const carried = k.map((kept): CarriedEntry => ({ ...decodeEntry(kept, read), version: kept.v ?? 0 }));
   return { ...common, kind: "state", offset: o, tag: b, refreshes: f, changes, carried };
 }
@@ -181,6 +174,15 @@ function decodeRecord({ i, t, d, p, x, k, a, g, m, v }: RecordHead, read: Payloa
 function entryHead({ key, at, data, owner, holder, node, ends }: StoredEntry, out: PayloadWriter): EntryHead {
   const p = owner === null ? null : ([owner.user, owner.instance] as const);
   return { k: key, t: at, d: out.add(data), p, h: holder, n: node, x: ends };
+}
+
+function goneHead({ key, at, holder, isReaped }: Extract<StoredChange, { isGone: true }>): GoneHead {
+  return { k: key, t: at, gone: isReaped === true ? 2 : 1, ...(holder === undefined ? {} : { h: holder }) };
+}
+
+function decodeGone({ k, t, gone, h }: GoneHead): StoredChange {
+  const holder = h === undefined ? {} : { holder: h };
+  return { key: k, at: t, isGone: true, ...holder, ...(gone === 2 ? { isReaped: true } : {}) };
 }
 
 function decodeEntry({ k, t, d, p, h, n, x }: EntryHead, read: PayloadReader): StoredEntry {

@@ -81,6 +81,8 @@ export type StoredChange =
       readonly key: string;
       readonly at: number;
       readonly isGone: true;
+      /** The last session that had to do with it; absent: none. */
+      readonly holder?: string;
       /** Nobody ended it but the store, for the silence of its node. */
       readonly isReaped?: boolean;
     };

@@ -1,4 +1,5 @@
 import {
+  holderAfter,
   isRefresh,
   refuseChange,
   refuseRestoration,
@@ -6,7 +7,6 @@ import {
   type ApplyRequest,
   type ApplyResult,
   type EntryChange,
-  type Failure,
   type Place,
   type Ports,
   type SetChange,
@@ -29,6 +29,12 @@ export interface EndOptions {
   /** For the silence of their node: its sessions may set them again. */
   readonly isReaped?: boolean;
   readonly max?: number;
+}
+
+/** How one entry is ended: by a session that asked for it, if any, or for the silence of its node. */
+interface EntryEnding {
+  readonly remover?: string | null;
+  readonly isReaped?: boolean;
 }
 
 /** An entry as it will be after the block. */
@@ -81,16 +87,17 @@ export class StateDraft {
   /** Ends entries, each as a change of its own; not more than `max`. */
   endWhere(isOver: (entry: StoredEntry) => boolean, { isReaped = false, max = Infinity }: EndOptions = {}): void {
     let left = max;
-    const end = (key: string): void => {
-      this.#end(key, isReaped);
+    const end = (entry: StoredEntry): void => {
+      this.#end(entry, { isReaped });
       left--;
     };
     for (const held of this.#replica.entries()) {
       if (left === 0) return;
-      const { key } = held.record;
-      if (!this.#entries.has(key) && isOver(draftOf(held))) end(key);
+      if (this.#entries.has(held.record.key)) continue;
+      const entry = draftOf(held);
+      if (isOver(entry)) end(entry);
     }
-    for (const [key, entry] of this.#entries) if (left > 0 && entry !== null && isOver(entry)) end(key);
+    for (const entry of this.#entries.values()) if (left > 0 && entry !== null && isOver(entry)) end(entry);
   }
 
   /** The block to store. */
@@ -113,22 +120,20 @@ export class StateDraft {
 
   #one(change: EntryChange, ttlMs: number): ApplyResult {
     const entry = this.#entry(change.key);
-    const refusal = refuseChange(change, entry, this.#size, this.#context.entriesMax);
+    const ended = entry === null ? this.#endOf(change.key) : null;
+    const last = (entry ?? ended)?.holder ?? null;
+    const refusal = refuseChange(change, entry, last, this.#size, this.#context.entriesMax);
     if (refusal !== null) return refusal;
     if (change.op === "remove") {
-      if (entry !== null) this.#end(change.key);
+      if (entry !== null) this.#end(entry, { remover: change.holder });
       // Somebody wants it gone: it is not set again by a node that comes back.
-      else if (this.#endOf(change.key)?.isReaped === true) this.#change(this.#gone(change.key, false));
+      else if (ended?.isReaped === true) this.#change(this.#gone(change.key, change.holder ?? ended.holder, false));
       return this.#done();
     }
-    const refused = change.restores === undefined ? null : this.#refuseRestoration(change, entry);
+    const endedAt = ended === null || ended.isReaped ? 0 : ended.version;
+    const refused = refuseRestoration(change, entry, endedAt);
     if (refused !== null) return refused;
     return this.#setAs(change, entry, ttlMs);
-  }
-
-  #refuseRestoration(change: SetChange, entry: Drafted | null): Failure | null {
-    const end = this.#endOf(change.key);
-    return refuseRestoration(change, entry, end === null || end.isReaped ? 0 : end.version);
   }
 
   #setAs(change: SetChange, entry: Drafted | null, ttlMs: number): ApplyResult {
@@ -163,14 +168,15 @@ export class StateDraft {
     this.#entries.set(refresh.key, { ...next, version });
   }
 
-  #end(key: string, isReaped: boolean = false): void {
-    this.#change(this.#gone(key, isReaped));
+  #end({ key, holder }: StoredEntry, { remover = null, isReaped = false }: EntryEnding): void {
+    this.#change(this.#gone(key, holderAfter(remover, holder), isReaped));
     this.#entries.set(key, null);
     this.#size--;
   }
 
-  #gone(key: string, isReaped: boolean): StoredChange {
-    return { key, at: this.#context.now, isGone: true, ...(isReaped ? { isReaped } : {}) };
+  #gone(key: string, holder: string | null, isReaped: boolean): StoredChange {
+    const known = holder === null ? {} : { holder };
+    return { key, at: this.#context.now, isGone: true, ...known, ...(isReaped ? { isReaped } : {}) };
   }
 
   /** How the last entry of a key ended, in this block or before it. */
@@ -180,7 +186,8 @@ export class StateDraft {
     if (last === undefined) return this.#replica.endOf(key);
     if (!isGone(last)) return null;
     // Each change takes the next version.
-    return { version: this.#start.offset + index + 1, isReaped: last.isReaped === true };
+    const { holder = null, isReaped = false } = last;
+    return { version: this.#start.offset + index + 1, holder, isReaped };
   }
 
   #change(change: StoredChange): void {

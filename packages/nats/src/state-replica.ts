@@ -20,6 +20,8 @@ import type { KeptBlock } from "./log-assembly.ts";
 /** How an entry ended: the version of its removal, and whether it was for the silence of a node, and not by anybody. */
 export interface EntryEnd {
   readonly version: number;
+  /** The last session that had to do with it; null: none. */
+  readonly holder: string | null;
   readonly isReaped: boolean;
 }
 
@@ -73,10 +75,8 @@ export class StateReplica {
   #top: Place = firstPlace("");
   #entries = new Map<string, Held>();
   readonly #journal = new Ring<Change>();
-  /** Versions of the removals in the journal whose keys have not come back. */
-  readonly #tombstones = new Map<string, number>();
-  /** Those of them that were ended for the silence of a node, and not by anybody. */
-  readonly #reaped = new Set<string>();
+  /** The removals in the journal whose keys have not come back. */
+  readonly #tombstones = new Map<string, EntryEnd>();
   /** When entries end, the next one first: all entries of a channel live equally long. */
   readonly #ends = new Map<string, number>();
   /** How many owned entries each node speaks for. */
@@ -132,8 +132,7 @@ export class StateReplica {
 
   /** How the last entry of a key ended, as far as the journal knows; null: there is one, or nothing is known. */
   endOf(key: string): EntryEnd | null {
-    const version = this.#tombstones.get(key);
-    return version === undefined ? null : { version, isReaped: this.#reaped.has(key) };
+    return this.#tombstones.get(key) ?? null;
   }
 
   /** All entries, oldest version first. */
@@ -204,7 +203,6 @@ export class StateReplica {
   #begin(block: StateBlock): void {
     this.#entries.clear();
     this.#tombstones.clear();
-    this.#reaped.clear();
     this.#nodes.clear();
     this.#ends.clear();
     for (let change = this.#journal.shift(); change !== undefined; change = this.#journal.shift());
@@ -229,13 +227,12 @@ export class StateReplica {
     const version = this.#top.offset;
     this.#drop(change.key);
     this.#tombstones.delete(change.key);
-    this.#reaped.delete(change.key);
     const record: StateRecord = isGone(change)
       ? { kind: "removal", key: change.key, version }
       : entryRecord(change, version);
     if (isGone(change)) {
-      this.#tombstones.set(change.key, version);
-      if (change.isReaped === true) this.#reaped.add(change.key);
+      const { key, holder = null, isReaped = false } = change;
+      this.#tombstones.set(key, { version, holder, isReaped });
     } else this.#hold(seq, change, version);
     this.#remember({ record, before, seq });
     return record.kind === "entry" ? (this.#entries.get(change.key)?.record ?? record) : record;
@@ -277,9 +274,8 @@ export class StateReplica {
     this.#journal.push(change);
     if (this.#journal.length <= this.#context.journalMax) return;
     const oldest = this.#journal.shift()?.record;
-    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version) {
+    if (oldest !== undefined && this.#tombstones.get(oldest.key)?.version === oldest.version) {
       this.#tombstones.delete(oldest.key);
-      this.#reaped.delete(oldest.key);
     }
   }
 
@@ -292,7 +288,7 @@ export class StateReplica {
   /** True for the newest record of its key: older ones are what conflation skips. */
   #isLatest(record: StateRecord): boolean {
     if (record.kind === "entry") return this.#entries.get(record.key)?.record.version === record.version;
-    return this.#tombstones.get(record.key) === record.version;
+    return this.#tombstones.get(record.key)?.version === record.version;
   }
 
   #placeBefore(index: number): Place {

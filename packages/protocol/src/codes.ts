@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   unknown_publication: "The publication is not retained, so it can't be amended.",
   conflict: "The entry does not have the expected version.",
   not_owner: "The entry or publication belongs to someone else.",
+  replaced: "A later session of the instance has changed the entry.",
   unknown_call: "No call of the contract has the name.",
   too_large: "A size or count is over its limit.",
   limit_exceeded: "Too many commands in a given time; wait and send again.",
@@ -41,6 +42,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** The codes after which the same command, unchanged, may succeed later. */
 export const RETRYABLE_CODES: readonly string[] = [
+  "replaced",
   "limit_exceeded",
   "out_of_order",
   "overloaded",

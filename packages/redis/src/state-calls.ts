@@ -131,6 +131,10 @@ export class StateCalls {
           : `Expected version ${change.expect} of the entry, it has ${version}.`;
       return { ok: false, code: "conflict", version: Number(version), message };
     }
+    if (code === "replaced") {
+      const message = "Expected the latest session of the instance, a later one has changed the entry.";
+      return { ok: false, code, message };
+    }
     if (code === "not_owner") {
       return {
         ok: false,
@@ -147,8 +151,8 @@ function changeArguments(change: ApplyRequest["change"]): readonly ScriptArgumen
   if (change.op === "release") return ["release", change.instance, "", "", "", change.holder, ""];
   const { key, expect } = change;
   if (change.op === "remove") {
-    const { onlyBy } = change;
-    return ["remove", key, "", expect ?? "", "", "", onlyBy === null ? "" : `=${onlyBy}`];
+    const { holder, onlyBy } = change;
+    return ["remove", key, "", expect ?? "", "", holder ?? "", onlyBy === null ? "" : `=${onlyBy}`];
   }
   const { data, owner, holder, ownOnly, restores } = change;
   // Whoever may set only its own and has no identity may set nothing that is there.

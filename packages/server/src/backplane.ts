@@ -58,6 +58,7 @@ export type {
 } from "./backplane/records.ts";
 export { Ring } from "./backplane/ring.ts";
 export {
+  holderAfter,
   isRefresh,
   refuseChange,
   refuseRestoration,
@@ -67,6 +68,7 @@ export {
 } from "./backplane/state-rules.ts";
 export type { TicketStore } from "./backplane/ticket-store.ts";
 export type { Faults } from "./core/faults.ts";
+export { formatHolder, isLaterSession } from "./core/holder.ts";
 export type { Limits } from "./core/limits.ts";
 export type { Logger } from "./core/logger.ts";
 export type { Ports, Timer } from "./core/ports.ts";

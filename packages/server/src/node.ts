@@ -29,7 +29,7 @@ import { carryOut } from "./session/control-acts.ts";
 import { Graces } from "./session/graces.ts";
 import { Gulps } from "./session/gulps.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
-import type { CatchingUp, Hooks, Identity, OpenSession, SessionHost, Stretch } from "./session/host.ts";
+import type { CatchingUp, Held, Hooks, Identity, OpenSession, SessionHost, Stretch } from "./session/host.ts";
 import { jsonGroup } from "./session/json-codec.ts";
 import { Joiner, type Outbox } from "./session/outbox.ts";
 import { Registry } from "./session/registry.ts";
@@ -223,7 +223,7 @@ export class Node implements SessionHost, StoreSink {
     });
   }
 
-  closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void {
+  closed(session: OpenSession, held: Held | null, isForGood: boolean): void {
     const { identity } = session;
     this.registry.remove(session);
     this.#restoration.ended(session);
@@ -231,8 +231,8 @@ export class Node implements SessionHost, StoreSink {
     const { instance } = identity;
     // Whoever leaves for good leaves with all it owns: also with what an earlier session of its left behind.
     if (isForGood) this.#graces.endAll(instance);
-    if (held.length === 0) return;
-    const holding = { instance, session: session.id, targets: held };
+    if (held === null) return;
+    const holding = { instance, ...held };
     if (isForGood) this.#graces.release(holding);
     else this.#graces.hold(holding, this.limits.graceMs);
   }

@@ -29,4 +29,15 @@ describe("the memory backplane", () => {
     expect(new Set(tests.map(({ skip }) => skip))).toEqual(new Set([null, subject.lasts, subject.shared]));
     expect(tests.filter(({ skip }) => skip === null).length).toBeGreaterThan(60);
   });
+
+  test("that took what earlier sessions ask for late would be found out", async () => {
+    const faults = new Set(["no-session-order"] as const);
+    const broken = conformanceTests({
+      ...subject,
+      create: () =>
+        Promise.resolve({ open: (context) => open({ ...context, faults }), dispose: () => Promise.resolve() }),
+    });
+    const results = await Promise.allSettled(broken.filter(({ skip }) => skip === null).map(({ run }) => run()));
+    expect(results.filter(({ status }) => status === "rejected")).toHaveLength(5);
+  });
 });

@@ -1,5 +1,24 @@
+import type { Page } from "../page.ts";
 import { LEASE_MS } from "../setting.ts";
-import { logOf, PADDINGS, type Kind } from "./kind.ts";
+import type { Stage } from "../stage.ts";
+import { logOf, PADDINGS, stateOf, type Kind } from "./kind.ts";
+
+/** A client sets something here, loses the connection, and goes on elsewhere, while what it asked for is on its way. */
+function goElsewhere({ network, pages, world }: Stage, first: Page, server: string, amount: number): void {
+  const connections = network.to(server);
+  for (const page of [first, ...pages]) {
+    const connection = network.of(page.name).find((one) => connections.includes(one));
+    if (connection === undefined || page.isGone) continue;
+    world.count("clients gone elsewhere");
+    const set = (times: number): void =>
+      page.set(stateOf(amount), amount % 5 === 0 ? null : "k1", { by: page.name, n: amount, times }, null);
+    set(1);
+    // It has reached the server by then, which does not learn that nobody waits any more.
+    world.after(150, () => connection.break("client"));
+    for (let times = 2; times < 5; times++) world.after(times * 150, () => !page.isGone && set(times));
+    return;
+  }
+}
 
 /** What befalls servers and the broker. */
 export const SERVERS: readonly Kind[] = [
@@ -104,11 +123,13 @@ export const SERVERS: readonly Kind[] = [
     name: "stall a server's way to the broker",
     weight: 2,
     share: 0.3,
-    run: ({ broker, servers, world }, _page, what, amount) => {
+    run: (stage, page, what, amount) => {
+      const { broker, servers, world } = stage;
       const server = servers[what % servers.length];
       if (server === undefined || server.machine.isStopped) return;
       world.count("broker connections stalled");
       broker.linkOf(server.machine)?.stall(100 + amount * 5);
+      if (amount % 4 < 3) goElsewhere(stage, page, server.name, amount);
     },
   },
   {

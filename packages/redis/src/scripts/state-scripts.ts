@@ -3,8 +3,8 @@ import { COMMON } from "./common-script.ts";
 /**
  * What the scripts of state channels have in common. An entry is kept as
  * `version at ownerBytes holderBytes nodeBytes`, a line break, then owner (`instance`, line break, user), holder, node
- * and payload. A removed key is kept as `version` alone for as long as the journal knows of the removal; as `version -` if
- * nobody but the store ended it, for the silence of its node.
+ * and payload. A removed key is kept for as long as the journal knows of the removal: as `version`, `-` if nobody but the
+ * store ended it, for the silence of its node, else `+`, and the last holder that had to do with it.
  *
  * KEYS: head, log, entries, ends, owned, count, journal, cut, dead. ARGV: epoch for a new life, head ms, salt, journal
  * size, shard channel, channel, ….
@@ -32,11 +32,13 @@ local function parse(value)
     holder = holder, node = node, data = string.sub(value, start + nodeSize) }
 end
 
--- The version of a removal, and whether it was for the silence of a node.
+-- The version of a removal, whether it was for the silence of a node, and the last holder.
 local function removalOf(value)
-  local version, mark = string.match(value or '', '^(%d+)( ?%-?)$')
-  return version, mark == ' -'
+  local version, mark, holder = string.match(value or '', '^(%d+) ?([+-]?) ?([^\\n]*)$')
+  return version, mark == '-', holder
 end
+
+local function removal(version, mark, holder) return int(version) .. ' ' .. mark .. ' ' .. holder end
 
 local function store(key, entry)
   redis.call('HSET', entriesKey, key, int(entry.version) .. ' ' .. entry.at .. ' ' .. #entry.owner .. ' ' .. #entry.holder
@@ -57,9 +59,9 @@ local function advance(key)
   hasChanged = true
 end
 
-local function remove(key, entry)
+local function remove(key, entry, mark, holder)
   advance(key)
-  redis.call('HSET', entriesKey, key, int(head.offset))
+  redis.call('HSET', entriesKey, key, removal(head.offset, mark, holder))
   redis.call('ZREM', endsKey, key)
   if entry.instance ~= '' then redis.call('ZREM', ownedKey, entry.instance .. '\\n' .. key) end
   head.count = head.count - 1
@@ -70,7 +72,7 @@ end
 local function expire()
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', endsKey, '-inf', int(now), 'LIMIT', 0, 5000)) do
     local entry = parse(redis.call('HGET', entriesKey, key))
-    if entry then remove(key, entry) else redis.call('ZREM', endsKey, key) end
+    if entry then remove(key, entry, '+', entry.holder) else redis.call('ZREM', endsKey, key) end
   end
 end
 
@@ -122,6 +124,14 @@ if redis.call('HEXISTS', KEYS[9], node) == 1 then return { 'dead' } end
 expire()
 local results = {}
 
+-- Whether a holder is a later session of the same instance than the other; see core/holder.ts.
+local function isLater(holder, than)
+  if holder == than then return false end
+  local instance, term = string.match(holder, '^([^/]+)/(%d+)/[^/]+$')
+  local other, otherTerm = string.match(than, '^([^/]+)/(%d+)/[^/]+$')
+  return instance ~= nil and instance == other and tonumber(term) > tonumber(otherTerm)
+end
+
 local function done(version) return '+' .. int(version) .. ' ' .. place(head) end
 
 local function release(instance, holder)
@@ -129,7 +139,7 @@ local function release(instance, holder)
   for _, member in ipairs(redis.call('ZRANGEBYLEX', ownedKey, from, to)) do
     local key = string.sub(member, #instance + 2)
     local entry = parse(redis.call('HGET', entriesKey, key))
-    if entry and entry.instance == instance and entry.holder == holder then remove(key, entry) end
+    if entry and entry.instance == instance and entry.holder == holder then remove(key, entry, '+', holder) end
   end
   return done(head.offset)
 end
@@ -141,21 +151,25 @@ local function change(i)
   local value = redis.call('HGET', entriesKey, key)
   local held = parse(value)
   local version = held and held.version or 0
+  local gone, isReaped, last = removalOf(value)
+  if held then last = held.holder end
+  if last and isLater(last, holder) then return '-replaced' end
   if op ~= 'restore' and expect ~= '' and tonumber(expect) ~= version then return '-conflict ' .. int(version) end
   if whose ~= '' and held and held.instance ~= string.sub(whose, 2) then return '-not_owner' end
   if op == 'remove' then
-    local gone, isReaped = removalOf(value or '')
-    if held then remove(key, held)
+    local remover = holder
+    if remover == '' then remover = last or '' end
+    if held then remove(key, held, '+', remover)
     -- Somebody wants it gone: it is not set again by a node that comes back.
-    elseif isReaped then redis.call('HSET', entriesKey, key, gone) end
+    elseif isReaped then redis.call('HSET', entriesKey, key, removal(tonumber(gone), '+', remover)) end
     return done(head.offset)
   end
   local restores = op == 'restore'
   if not held and head.count >= entriesMax then return '-too_large' end
   local instance = string.match(owner, '^(.-)\\n') or ''
   if restores then
-    local gone, isReaped = removalOf(value or '')
-    if held and (held.instance ~= instance or held.holder ~= holder) then return '-conflict ' .. int(version) end
+    local isOwn = held and held.instance == instance and (held.holder == holder or isLater(holder, held.holder))
+    if held and not isOwn then return '-conflict ' .. int(version) end
     if gone and not isReaped and tonumber(gone) > tonumber(expect) then return '-conflict 0' end
   end
   if ttl ~= 0 and not (restores and held) then redis.call('ZADD', endsKey, int(now + ttl), key) end
@@ -257,8 +271,7 @@ for index = 1, #page[2], 2 do
   local key = page[2][index]
   local entry = parse(redis.call('HGET', entriesKey, key))
   if entry and entry.node == node and entry.instance ~= '' then
-    remove(key, entry)
-    redis.call('HSET', entriesKey, key, int(head.offset) .. ' -')
+    remove(key, entry, '-', entry.holder)
     ended = ended + 1
   end
 end

@@ -29,6 +29,7 @@ export interface Failure {
     | "conflict"
     | "wrong_kind"
     | "too_large"
+    | "replaced"
     | StoreTrouble;
   readonly message: string;
   /** `conflict` alone: the version that the entry has, 0 for none. */
@@ -87,13 +88,17 @@ export interface ApplyRequest {
         readonly expect: number | null;
         /** Whose entry it becomes; null: nobody's. */
         readonly owner: Publisher | null;
-        /** The session that speaks for the owner; a release by another session leaves the entry alone. */
+        /**
+         * The session that asks, as `formatHolder` writes it; null: none does, but the application. It speaks for the owner
+         * from now on: a release by another session leaves the entry alone. Refused with `replaced` when a later session of the
+         * same instance was the last to change the key, as far back as the journal goes.
+         */
         readonly holder: string | null;
         /** Refuse with `not_owner` when the entry belongs to another instance. */
         readonly ownOnly: boolean;
         /**
          * Set again by the node, after {@link StoreSink.ownershipLost}: the version that it had. Done only if the key has no
-         * entry, or has one that `holder` still holds, and refused with `conflict` if anybody but the store itself has ended
+         * entry, or has one that `holder` or an earlier session of its instance holds, and refused with `conflict` if anybody but the store itself has ended
          * it since, at a later version: in a store that went back, an earlier end is of an entry before. Its TTL goes on
          * if it is there.
          */
@@ -103,6 +108,8 @@ export interface ApplyRequest {
         readonly op: "remove";
         readonly key: string;
         readonly expect: number | null;
+        /** The session that asks, and null, as for a set. */
+        readonly holder: string | null;
         /** Refuse with `not_owner` unless the entry belongs to this instance; null: anybody may. */
         readonly onlyBy: string | null;
       }

@@ -1,4 +1,5 @@
 import type { Publisher } from "@carillon/protocol";
+import { isLaterSession } from "../core/holder.ts";
 import type { ApplyRequest, Failure } from "./channel-store.ts";
 import type { Payload } from "./records.ts";
 
@@ -14,13 +15,33 @@ export interface HeldEntry {
   readonly owner: Publisher | null;
 }
 
-/** Why a change is refused, null if it isn't: version, then owner, then room. The same in every store. */
+/**
+ * The holder that a removal leaves with its key, for those who come too late: who asked for it, or who held what ended by
+ * itself, by a release, or by the application.
+ */
+export function holderAfter(remover: string | null, held: string | null): string | null {
+  return remover ?? held;
+}
+
+/**
+ * Why a change is refused, null if it isn't: session, then version, then owner, then room. The same in every store.
+ * `lastHolder`: of the entry, or of the removal of the key, if the store knows of one.
+ */
 export function refuseChange(
   change: EntryChange,
   held: HeldEntry | null,
+  lastHolder: string | null,
   entries: number,
   entriesMax: number,
 ): Failure | null {
+  // What a session asked for on a node that was cut off or stood still lands behind what its instance did since elsewhere.
+  if (isLaterSession(lastHolder, change.holder)) {
+    return {
+      ok: false,
+      code: "replaced",
+      message: "Expected the latest session of the instance, a later one has changed the entry.",
+    };
+  }
   const version = held?.version ?? 0;
   if (change.expect !== null && change.expect !== version) {
     return {
@@ -50,7 +71,8 @@ export function refuseChange(
 }
 
 /**
- * Why an entry is not set again for an owner whose node was silent; null if it is. `endedAt`: version at which
+ * Why an entry is not set again for an owner whose node was silent; null if it is. An entry that an earlier session of the
+ * instance holds is in a store that went back, and is taken over. `endedAt`: version at which
  * somebody ended the entry of the key who was not the store itself, as far as the store knows; 0: nobody did.
  */
 export function refuseRestoration(
@@ -60,7 +82,9 @@ export function refuseRestoration(
 ): Failure | null {
   if (restores === undefined) return null;
   const isOwn =
-    held === null ? endedAt <= restores : held.owner?.instance === owner?.instance && held.holder === holder;
+    held === null
+      ? endedAt <= restores
+      : held.owner?.instance === owner?.instance && (held.holder === holder || isLaterSession(holder, held.holder));
   if (isOwn) return null;
   const message = "Expected an entry that nobody has ended or taken over meanwhile.";
   return { ok: false, code: "conflict", version: held?.version ?? 0, message };

@@ -4,7 +4,7 @@ import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channe
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
 import { type EntryRecord, payloadSize, type RemovalRecord, type StateRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
-import { isRefresh, refuseChange, refuseRestoration, type SetChange } from "./state-rules.ts";
+import { holderAfter, isRefresh, refuseChange, refuseRestoration, type SetChange } from "./state-rules.ts";
 
 type Change = ApplyRequest["change"];
 
@@ -13,6 +13,15 @@ interface Held {
   record: EntryRecord;
   /** The session that speaks for the owner. */
   holder: string | null;
+}
+
+/** How an entry ended. */
+interface Tombstone {
+  readonly version: number;
+  /** The last session that had to do with the key. */
+  readonly holder: string | null;
+  /** It was ended for the silence of a node, and not by anybody. */
+  readonly isReaped: boolean;
 }
 
 /** One past change: enough to link positions and to find the latest value. */
@@ -45,10 +54,8 @@ export class State {
   /** Monotonic times at which entries end, the next one first: all entries of a channel live equally long. */
   readonly #ends = new Map<string, number>();
   readonly #journal = new Ring<JournalEntry>();
-  /** Versions of the removals in the journal whose keys have not come back. */
-  readonly #tombstones = new Map<string, number>();
-  /** Those of them that were ended for the silence of a node, and not by anybody. */
-  readonly #reaped = new Set<string>();
+  /** The removals in the journal whose keys have not come back. */
+  readonly #tombstones = new Map<string, Tombstone>();
   readonly #ports: Ports;
   readonly #faults: Faults;
   readonly #journalMax: number;
@@ -85,16 +92,25 @@ export class State {
       const gone = [...this.#entries.values()].filter(
         (held) => held.record.owner?.instance === change.instance && held.holder === change.holder,
       );
-      const removals = gone.map((held) => this.#end(held.record.key));
-      if (change.isReaping === true) for (const { key } of removals) this.#reaped.add(key);
-      return this.#done(prev, removals);
+      const isReaped = change.isReaping === true;
+      return this.#done(
+        prev,
+        gone.map((held) => this.#end(held, { isReaped })),
+      );
     }
     const held = this.#entries.get(change.key);
-    const refusal = refuseChange(change, held?.record ?? null, this.#entries.size, this.#entriesMax);
+    const last = this.#lastHolder(change.key);
+    const refusal = refuseChange(change, held?.record ?? null, last, this.#entries.size, this.#entriesMax);
     if (refusal !== null) return refusal;
     if (change.op === "remove") {
-      this.#reaped.delete(change.key);
-      return this.#done(prev, held === undefined ? [] : [this.#end(change.key)]);
+      if (held !== undefined) return this.#done(prev, [this.#end(held, { remover: change.holder })]);
+      // Somebody wants it gone: it is not set again by a node that comes back.
+      const gone = this.#tombstones.get(change.key);
+      if (gone?.isReaped === true) {
+        const { version } = gone;
+        this.#tombstones.set(change.key, { version, holder: holderAfter(change.holder, gone.holder), isReaped: false });
+      }
+      return this.#done(prev, []);
     }
     const refused = this.#refuseRestoration(change, held);
     if (refused !== null) return refused;
@@ -117,7 +133,8 @@ export class State {
     const removals: RemovalRecord[] = [];
     for (const [key, endsAtMs] of this.#ends) {
       if (endsAtMs > now) break;
-      removals.push(this.#end(key));
+      const held = this.#entries.get(key);
+      if (held !== undefined) removals.push(this.#end(held));
     }
     return this.#done(prev, removals);
   }
@@ -148,7 +165,8 @@ export class State {
   }
 
   #refuseRestoration(change: SetChange, held: Held | undefined): Failure | null {
-    const endedAt = this.#reaped.has(change.key) ? 0 : (this.#tombstones.get(change.key) ?? 0);
+    const tombstone = this.#tombstones.get(change.key);
+    const endedAt = tombstone === undefined || tombstone.isReaped ? 0 : tombstone.version;
     return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, endedAt);
   }
 
@@ -160,18 +178,26 @@ export class State {
     // Deleting first moves the key to the end, which keeps the map in order of version.
     this.#entries.delete(change.key);
     this.#tombstones.delete(change.key);
-    this.#reaped.delete(change.key);
     this.#entries.set(change.key, { record, holder: change.holder });
     this.#remember({ record, before });
     return record;
   }
 
-  #end(key: string): RemovalRecord {
+  /** The last session that had to do with a key; null: none, or nothing is known of it. */
+  #lastHolder(key: string): string | null {
+    if (this.#faults.has("no-session-order")) return null;
+    return (this.#entries.get(key) ?? this.#tombstones.get(key))?.holder ?? null;
+  }
+
+  #end(
+    { record: { key }, holder }: Held,
+    { remover = null, isReaped = false }: { readonly remover?: string | null; readonly isReaped?: boolean } = {},
+  ): RemovalRecord {
     const before = this.#advance(key, this.#ports.wallMs());
     const record: RemovalRecord = { kind: "removal", key, version: this.#top.offset };
     this.#entries.delete(key);
     this.#ends.delete(key);
-    this.#tombstones.set(key, record.version);
+    this.#tombstones.set(key, { version: record.version, holder: holderAfter(remover, holder), isReaped });
     this.#remember({ record, before });
     return record;
   }
@@ -186,9 +212,8 @@ export class State {
     this.#journal.push(entry);
     if (this.#journal.length <= this.#journalMax) return;
     const oldest = this.#journal.shift()?.record;
-    if (oldest !== undefined && this.#tombstones.get(oldest.key) === oldest.version) {
+    if (oldest !== undefined && this.#tombstones.get(oldest.key)?.version === oldest.version) {
       this.#tombstones.delete(oldest.key);
-      this.#reaped.delete(oldest.key);
     }
   }
 
@@ -206,7 +231,7 @@ export class State {
   #isLatest(record: StateRecord): boolean {
     const held = this.#entries.get(record.key);
     if (record.kind === "entry") return held?.record === record;
-    return this.#tombstones.get(record.key) === record.version;
+    return this.#tombstones.get(record.key)?.version === record.version;
   }
 
   #placeBefore(index: number): Place {

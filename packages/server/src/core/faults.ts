@@ -17,6 +17,8 @@ export type Fault =
   | "no-tag-check"
   /** A store of many nodes does not look whether live delivery has lost something (breaks P6). */
   | "no-silence-watch"
+  /** A store takes what an earlier session of an instance asked for, though a later one has changed the key since. */
+  | "no-session-order"
   /** What living sessions own is not set again after the store has lost it (breaks presence). */
   | "no-restoring"
   /** An unsubscribe leaves its subscriber in the hub (breaks the zero-gauge rule). */

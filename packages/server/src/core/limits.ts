@@ -47,6 +47,8 @@ export interface Limits {
   readonly ownEntriesPerSession: number;
   /** The same in characters of their values. 16 KiB: who somebody is, where a cursor stands. */
   readonly ownEntryChars: number;
+  /** Channels with entries of its own that a session may have at a time; sets in more are refused. The SDK has 1,000 wishes. */
+  readonly ownChannelsPerSession: number;
   /** Tags or meta fields of a publication, together in characters. */
   readonly annotationsChars: number;
   /** Grants that a session remembers, so that authorize is not asked for each command. */
@@ -95,6 +97,7 @@ export const DEFAULT_LIMITS: Limits = {
   stateJournal: 4_096,
   ownEntriesPerSession: 256,
   ownEntryChars: 16_384,
+  ownChannelsPerSession: 1_024,
   annotationsChars: 1_024,
   grantsPerSession: 512,
   idempotencyWindowMs: 120_000,

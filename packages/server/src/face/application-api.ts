@@ -156,7 +156,7 @@ export abstract class ApplicationApi<C extends Contract> {
     key: string,
     { expect = null }: { readonly expect?: number | null } = {},
   ): Promise<number> {
-    return this.#apply(this.#target(channel, "state"), { op: "remove", key, expect, onlyBy: null });
+    return this.#apply(this.#target(channel, "state"), { op: "remove", key, expect, holder: null, onlyBy: null });
   }
 
   /** Forgets everything in a channel and begins a new epoch; subscribers of a log get a gap. */

@@ -13,6 +13,8 @@ export interface Admitted {
   /** The user object that the ticket carried, as the application's schema returned it. */
   readonly user: { readonly id: string };
   readonly instance: string;
+  /** Which session of the instance this is: 1 with a ticket, more than any before with a resume credential. */
+  readonly term: number;
   /** The next resume credential. */
   readonly resume: string;
   /** Milliseconds until the session ends unless refreshed; null: no end. */

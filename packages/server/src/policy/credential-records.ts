@@ -27,6 +27,8 @@ export interface ResumeRecord {
   readonly kind: "resume";
   readonly user: TicketUser;
   readonly instance: string;
+  /** The latest term that a session of the instance has got by this credential, or by those before it. */
+  readonly term: number;
   /** The origin that the ticket was bound to. The address is not kept: coming back from another network is what resuming is for. */
   readonly origin: string | null;
   /** Store time at which the session ends; null: no end. */
@@ -41,9 +43,9 @@ export interface ResumeRecord {
 export function encodeRecord(record: TicketRecord | ResumeRecord): string {
   if (record.kind === "ticket") return JSON.stringify(record);
   // Each connect writes one: its numbers need no quoting, and to put them together costs half.
-  const { user, instance, origin, endsAt, issuedAt, usedAt } = record;
+  const { user, instance, term, origin, endsAt, issuedAt, usedAt } = record;
   return (
-    `{"kind":"resume","user":${JSON.stringify(user)},"instance":${JSON.stringify(instance)},` +
+    `{"kind":"resume","user":${JSON.stringify(user)},"instance":${JSON.stringify(instance)},"term":${term},` +
     `"origin":${JSON.stringify(origin)},"endsAt":${endsAt},"issuedAt":${issuedAt},"usedAt":${usedAt}}`
   );
 }
@@ -62,10 +64,10 @@ export function readTicket(value: string): TicketRecord | null {
 export function readResume(value: string): ResumeRecord | null {
   const record = parse(value);
   if (record === null || record["kind"] !== "resume") return null;
-  const { user, instance, origin, endsAt, issuedAt, usedAt } = record;
-  if (!isUser(user) || typeof instance !== "string" || !isTextOrNull(origin)) return null;
+  const { user, instance, term, origin, endsAt, issuedAt, usedAt } = record;
+  if (!isUser(user) || typeof instance !== "string" || typeof term !== "number" || !isTextOrNull(origin)) return null;
   if (!isNumberOrNull(endsAt) || !isNumberOrNull(usedAt) || typeof issuedAt !== "number") return null;
-  return { kind: "resume", user, instance, origin, endsAt, issuedAt, usedAt };
+  return { kind: "resume", user, instance, term, origin, endsAt, issuedAt, usedAt };
 }
 
 function parse(value: string): Readonly<Record<string, unknown>> | null {

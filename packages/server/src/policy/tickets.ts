@@ -37,6 +37,9 @@ export interface TicketRequest {
  *                        └─ good for 60 s more: ─┘
  *                           the reply with r₂ may be lost; void once r₂ is confirmed
  *
+ * Each admission gets a term, by which stores tell the later of an instance's sessions: 1 with the ticket, one more with each
+ * credential, and one more each time that the same credential is used, which is why the used one remembers it.
+ *
  * Whatever a server dies in the middle of, a client holds a credential that is good: the next is stored before the last
  * is cut short, and nothing is taken away to be put back.
  */
@@ -129,7 +132,16 @@ export class Tickets implements Admission {
       const { user, origin, lifetimeMs } = record;
       const endsAt = lifetimeMs === null ? null : now + lifetimeMs;
       const instance = flatText(`${INSTANCE_PREFIX}${this.#ports.id()}`);
-      const next: ResumeRecord = { kind: "resume", user, instance, origin, endsAt, issuedAt: now, usedAt: null };
+      const next: ResumeRecord = {
+        kind: "resume",
+        user,
+        instance,
+        term: 1,
+        origin,
+        endsAt,
+        issuedAt: now,
+        usedAt: null,
+      };
       this.#issueResume(next, null, now, done);
     });
   }
@@ -188,10 +200,11 @@ export class Tickets implements Admission {
     const usedAt = record.usedAt ?? now;
     const leftMs = Math.min(usedAt + this.#limits.resumeOverlapMs - now, this.#limits.resumeOverlapMs);
     if (leftMs <= 0) return done(resumeRefused());
-    const next: ResumeRecord = { ...record, issuedAt: now, usedAt: null };
+    const term = record.term + 1;
+    const next: ResumeRecord = { ...record, term, issuedAt: now, usedAt: null };
     this.#issueResume(next, key, now, (issued) => {
       if (issued instanceof CarillonError) return done(issued);
-      this.#store.swap(key, value, encodeRecord({ ...record, usedAt }), leftMs, (answer) => {
+      this.#store.swap(key, value, encodeRecord({ ...record, term, usedAt }), leftMs, (answer) => {
         if (answer.ok && answer.value) return done(issued);
         // Nobody will ever hear of the next.
         this.#store.take(issued.receipt.nextKey, ignore);
@@ -210,11 +223,11 @@ export class Tickets implements Admission {
     const nextKey = this.#key(resume);
     // Kept for as long as the session and longer, like the key.
     const value = flatText(encodeRecord(record));
-    const { user, instance, endsAt } = record;
+    const { user, instance, term, endsAt } = record;
     this.#store.put(nextKey, value, this.#resumeTtlMs, (answer) => {
       if (!answer.ok) return done(trouble(answer));
       const receipt: AdmissionReceipt = { previousKey, nextKey, value };
-      done({ user, instance, resume, lifetimeMs: endsAt === null ? null : endsAt - now, now, receipt });
+      done({ user, instance, term, resume, lifetimeMs: endsAt === null ? null : endsAt - now, now, receipt });
     });
   }
 

@@ -38,8 +38,8 @@ export interface Answerer {
 
 /** An open session, as its commands see it. */
 export interface CommandContext {
-  /** Id of the session. */
-  readonly id: string;
+  /** Who it is to stores, among the sessions of its instance; see `formatHolder`. */
+  readonly holder: string;
   readonly identity: Identity;
   readonly host: SessionHost;
   readonly connection: Connection;
@@ -66,11 +66,13 @@ export interface CommandContext {
   createSubscription(target: Target): Subscription;
   /**
    * The instance is about to own an entry, which is remembered so that it ends with the session, and is set again should
-   * the store lose it. What is returned has to be told the result.
+   * the store lose it. What is returned has to be told the result; a failure: it owns in too many channels already.
    */
-  setting(target: Target, key: string, data: Payload): ChangeEnded;
+  setting(target: Target, key: string, data: Payload): ChangeEnded | Failure;
   /** An entry that the session may hold is about to be removed; null: it holds none. */
   removing(target: Target, key: string): ChangeEnded | null;
+  /** A later session of the instance has done something: this one ends. */
+  replaced(): void;
   /** Names the stored credentials of the session. */
   readonly receipt: AdmissionReceipt;
   /** A new ticket was taken: its user's claims and its lifetime are in force from now on. */

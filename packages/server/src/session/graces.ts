@@ -7,8 +7,8 @@ import type { Target } from "../policy/target.ts";
 /** What a session held for its instance when it ended. */
 export interface Holding {
   readonly instance: string;
-  /** Id of the session: what a later one of the instance has taken over is left alone. */
-  readonly session: string;
+  /** The session, as stores know it: what a later one of the instance has taken over is left alone. */
+  readonly holder: string;
   readonly targets: readonly Target[];
 }
 
@@ -54,17 +54,17 @@ export class Graces {
   }
 
   /** Ends the entries of a holding; again if the store can't do it now, or nobody would end them ever. */
-  release({ instance, session, targets }: Holding): void {
+  release({ instance, holder, targets }: Holding): void {
     for (const target of targets) {
       const { name: channel, options } = target;
-      const change = { op: "release", instance, holder: session } as const;
+      const change = { op: "release", instance, holder } as const;
       this.#context.apply({
         channel,
         options,
         change,
         done: (result) => {
           if (result.ok || !RETRYABLE_CODES.includes(result.code)) return;
-          this.hold({ instance, session, targets: [target] }, RETRY_MS);
+          this.hold({ instance, holder, targets: [target] }, RETRY_MS);
         },
       });
     }

@@ -8,8 +8,8 @@ import type { Target } from "../policy/target.ts";
 
 /** What held entries need of their session. */
 export interface HeldEntriesOwner {
-  /** Id of the session. */
-  readonly id: string;
+  /** The session, as stores know it. */
+  readonly holder: string;
   readonly publisher: Publisher;
   readonly limits: Limits;
   readonly ports: Pick<Ports, "monotonicMs">;
@@ -19,6 +19,8 @@ export interface HeldEntriesOwner {
   readonly restorable: () => void;
   /** Lost entries can't be set again from here: more is owned than is remembered, or the store refuses, though they are due. */
   readonly unrestorable: () => void;
+  /** A later session of the instance has set what this one held. */
+  readonly replaced: () => void;
 }
 
 /** Told how a change that the client asked for ended. */
@@ -27,9 +29,9 @@ export type ChangeEnded = (result: ApplyResult) => void;
 /** One entry, by the value that it had last. */
 interface HeldEntry {
   readonly key: string;
-  /** Null: no set has succeeded yet. */
+  /** Null: it is not remembered, or no set has succeeded yet. */
   data: Payload;
-  /** Version that it got then. */
+  /** Version that it got then; 0: no set has succeeded yet. */
   version: number;
   /** Monotonic time of the last set, for its TTL. */
   setAtMs: number;
@@ -43,13 +45,16 @@ interface HeldChannel {
   readonly target: Target;
   /** In the order in which they were set; few. */
   readonly entries: HeldEntry[];
+  /** It may have others: of a set nobody knows what came of it, or there were too many. So it is kept until the end. */
+  isVague: boolean;
 }
 
 /**
  * What a session holds for its instance in state channels: where, so that it ends with the session; and, over stores that
  * many nodes share, with which values, so that the node can set it again when it was taken for dead, or the store went
  * back. Bounded in number and size: a session that holds more is ended when something of it is lost, with a code after
- * which its client comes back and sets everything again itself.
+ * which its client comes back and sets everything again itself. A channel is forgotten when nothing is held in it any
+ * more, and there are not more than so many.
  */
 export class HeldEntries {
   readonly #owner: HeldEntriesOwner;
@@ -58,6 +63,8 @@ export class HeldEntries {
   #chars = 0;
   /** More was set than is remembered: nothing is, from then on. */
   #isOverfull = false;
+  /** With so many channels, those whose entries have ended by their time are looked for. */
+  #sweepAt = SWEEP_MIN;
 
   constructor(owner: HeldEntriesOwner) {
     this.#owner = owner;
@@ -68,19 +75,20 @@ export class HeldEntries {
     return this.#channels.values().map(({ target }) => target);
   }
 
-  /** The client sets an entry. What is returned has to be told the result. */
-  setting(target: Target, key: string, data: Payload): ChangeEnded {
-    const channel = this.#channels.get(target.name) ?? { target, entries: [] };
-    this.#channels.set(target.name, channel);
-    if (!this.#owner.remembers || this.#isOverfull) return ignore;
+  /** The client sets an entry. What is returned has to be told the result; a failure: there is no room for its channel. */
+  setting(target: Target, key: string, data: Payload): ChangeEnded | Failure {
+    const channel = this.#channels.get(target.name) ?? this.#open(target);
+    if ("code" in channel) return channel;
+    if (this.#isOverfull) return ignore;
     const entry = find(channel, key) ?? this.#add(channel, key);
     entry.underWay++;
     return (result) => {
       entry.underWay--;
       if (result.ok) this.#wasSet(channel, entry, data, result.version);
-      else if (!RETRYABLE_CODES.includes(result.code) && result.code !== "conflict" && result.code !== "too_large") {
+      else {
+        if (!DECIDED.includes(result.code)) channel.isVague = true;
         // It belongs to somebody else by now.
-        this.#drop(channel, entry);
+        if (!LEAVES_IT.includes(result.code)) this.#empty(entry);
       }
       this.#settled(channel, entry);
     };
@@ -94,7 +102,7 @@ export class HeldEntries {
     entry.underWay++;
     return (result) => {
       entry.underWay--;
-      if (result.ok) this.#drop(channel, entry);
+      if (result.ok) this.#empty(entry);
       this.#settled(channel, entry);
     };
   }
@@ -137,7 +145,7 @@ export class HeldEntries {
 
   #restoration(channel: HeldChannel, entry: HeldEntry): ApplyRequest {
     const { target } = channel;
-    const { publisher: owner, id: holder } = this.#owner;
+    const { publisher: owner, holder } = this.#owner;
     const { key, data, version } = entry;
     return {
       channel: target.name,
@@ -149,7 +157,8 @@ export class HeldEntries {
           if (entry.data === data) entry.version = result.version;
           return;
         }
-        if (RETRYABLE_CODES.includes(result.code)) entry.isLost = true;
+        if (result.code === "replaced") this.#owner.replaced();
+        else if (RETRYABLE_CODES.includes(result.code)) entry.isLost = true;
         // What the client changes meanwhile may fail, and leave it as it is.
         else if (entry.underWay > 0) entry.isLost = true;
         // The client has set it anew since.
@@ -161,6 +170,21 @@ export class HeldEntries {
     };
   }
 
+  #open(target: Target): HeldChannel | Failure {
+    const max = this.#owner.limits.ownChannelsPerSession;
+    if (this.#channels.size >= Math.min(this.#sweepAt, max)) {
+      for (const channel of this.#channels.values()) this.#expire(channel);
+      this.#sweepAt = Math.max(SWEEP_MIN, 2 * this.#channels.size);
+    }
+    if (this.#channels.size >= max) {
+      const message = `Expected entries of one connection in at most ${max} channels at a time; remove some first.`;
+      return { ok: false, code: "too_large", message };
+    }
+    const channel: HeldChannel = { target, entries: [], isVague: this.#isOverfull };
+    this.#channels.set(target.name, channel);
+    return channel;
+  }
+
   #add(channel: HeldChannel, key: string): HeldEntry {
     const entry: HeldEntry = { key, data: null, version: 0, setAtMs: 0, underWay: 0, isLost: false };
     channel.entries.push(entry);
@@ -170,17 +194,14 @@ export class HeldEntries {
 
   #wasSet(channel: HeldChannel, entry: HeldEntry, data: Payload, version: number): void {
     if (this.#isOverfull) return;
-    const index = channel.entries.indexOf(entry);
-    if (index === -1) this.#count++;
-    else {
-      channel.entries.splice(index, 1);
-      this.#chars -= entry.data?.length ?? 0;
-    }
-    channel.entries.push(entry);
-    entry.data = owned(data);
+    const { entries } = channel;
+    entries.splice(entries.indexOf(entry), 1);
+    entries.push(entry);
+    this.#chars -= entry.data?.length ?? 0;
+    entry.data = this.#owner.remembers ? owned(data) : null;
+    this.#chars += entry.data?.length ?? 0;
     entry.version = version;
     entry.setAtMs = this.#owner.ports.monotonicMs();
-    this.#chars += data?.length ?? 0;
     const { ownEntriesPerSession, ownEntryChars } = this.#owner.limits;
     const isOver = (): boolean => this.#count > ownEntriesPerSession || this.#chars > ownEntryChars;
     if (!isOver()) return;
@@ -188,7 +209,10 @@ export class HeldEntries {
     if (!isOver()) return;
     const { hasLost } = this;
     this.#isOverfull = true;
-    for (const { entries } of this.#channels.values()) entries.length = 0;
+    for (const other of this.#channels.values()) {
+      other.entries.length = 0;
+      other.isVague = true;
+    }
     if (hasLost) this.#owner.unrestorable();
   }
 
@@ -206,15 +230,22 @@ export class HeldEntries {
     if (index === -1) return;
     channel.entries.splice(index, 1);
     this.#count--;
+    this.#empty(entry);
+    if (channel.entries.length === 0 && !channel.isVague) this.#channels.delete(channel.target.name);
+  }
+
+  /** Nothing that was set is there any more; what is under way may set it again. */
+  #empty(entry: HeldEntry): void {
     this.#chars -= entry.data?.length ?? 0;
     entry.data = null;
+    entry.version = 0;
     entry.isLost = false;
   }
 
   #settled(channel: HeldChannel, entry: HeldEntry): void {
     if (entry.underWay > 0) return;
     // Never set, and nothing under way that could: there is nothing to remember.
-    if (entry.data === null) this.#drop(channel, entry);
+    if (entry.version === 0) this.#drop(channel, entry);
     else if (entry.isLost) this.#owner.restorable();
   }
 }
@@ -223,10 +254,17 @@ function find({ entries }: HeldChannel, key: string): HeldEntry | undefined {
   return entries.find((entry) => entry.key === key);
 }
 
+/** With so many channels at least, expired ones are looked for. */
+const SWEEP_MIN = 16;
+/** Failures of a set after which it is known that nothing of it is stored, nor will be. */
+const DECIDED: readonly string[] = ["wrong_kind", "conflict", "not_owner", "too_large", "replaced"];
+/** Failures of a set that say nothing against what was set before. */
+const LEAVES_IT: readonly string[] = [...RETRYABLE_CODES, "conflict", "too_large"];
+
 /**
  * True unless the entry was ended, or belongs to another instance. A conflict over one that is there means another session
- * of the same instance: a later one, and then this session is of no use any more; or an earlier one, to which a store that
- * went back has given it again, and then it ends with that. Only the client knows how things should be.
+ * of the same instance, neither earlier nor later: one credential was used twice. Only the client knows how things
+ * should be.
  */
 function isOfNobodyElse({ code, version = 0 }: Failure): boolean {
   return code === "conflict" ? version !== 0 : code !== "not_owner";

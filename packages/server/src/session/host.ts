@@ -29,6 +29,12 @@ export interface Identity {
   readonly publisher: Publisher;
 }
 
+/** What a session leaves behind: who it was to stores, and the channels where its instance may own entries. */
+export interface Held {
+  readonly holder: string;
+  readonly targets: readonly Target[];
+}
+
 /** A subscriber that has something to do at the end of the tick. */
 export interface CatchingUp {
   step(): void;
@@ -118,6 +124,6 @@ export interface SessionHost extends OutboxOwner {
    * subscriptions.
    */
   greet(session: OpenSession, comesBack: boolean): void;
-  /** The session has ended. `held` names the channels where its instance may own entries. */
-  closed(session: OpenSession, held: readonly Target[], isForGood: boolean): void;
+  /** The session has ended. `held`: where its instance may own entries that it holds; null: nowhere. */
+  closed(session: OpenSession, held: Held | null, isForGood: boolean): void;
 }

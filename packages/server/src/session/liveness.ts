@@ -36,7 +36,9 @@ export class Liveness {
    * Something came from the peer. Returns the monotonic time, for what else looks at it: reading the clock costs as much as
    * taking a short command apart. Null: it comes after a silence that ends a connection, and must not be acted on. The peer
    * has gone elsewhere by then and may have asked for the same again there; what it sent here before can come late when this
-   * server stood still, or when the network did.
+   * server stood still, or when the network did. Stores protect publications by their ids, and entries by the order of
+   * sessions, as far as they remember the last change; calls are the application's and have neither: whoever made one has been
+   * told that it is uncertain, and may have made another since.
    */
   heard(): number | null {
     const now = this.#ports.monotonicMs();

@@ -1,7 +1,10 @@
 import { CLOSE_CODES, presenceParent, type CarillonError, type Push } from "@carillon/protocol";
+import type { Failure } from "../backplane/channel-store.ts";
 import type { Payload } from "../backplane/records.ts";
+import { flatText } from "../core/flat-text.ts";
+import { formatHolder } from "../core/holder.ts";
 import type { SmallMap } from "../core/small-map.ts";
-import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
+import type { AdmissionReceipt, Admitted, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { CommandContext } from "./command.ts";
@@ -39,6 +42,9 @@ export class SessionContext implements CommandContext {
   identity: Identity;
   receipt: AdmissionReceipt;
   readonly #owner: ContextOwner;
+  readonly #term: number;
+  /** One text for all that it sets; null until it changes something. */
+  #holder: string | null = null;
   #grants: GrantCache | null = null;
   /** The lane that was used last; most sessions never have two at a time. */
   #lane: Lane | null = null;
@@ -47,14 +53,16 @@ export class SessionContext implements CommandContext {
   /** What the session holds for its instance; null until it sets something. */
   heldEntries: HeldEntries | null = null;
 
-  constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
+  constructor(owner: ContextOwner, identity: Identity, { term, receipt }: Pick<Admitted, "term" | "receipt">) {
     this.#owner = owner;
     this.identity = identity;
+    this.#term = term;
     this.receipt = receipt;
   }
 
-  get id(): string {
-    return this.#owner.id;
+  get holder(): string {
+    this.#holder ??= flatText(formatHolder(this.identity.instance, this.#term, this.#owner.id));
+    return this.#holder;
   }
 
   get host(): SessionHost {
@@ -123,7 +131,11 @@ export class SessionContext implements CommandContext {
     return this.#owner.createSubscription(target);
   }
 
-  setting(target: Target, key: string, data: Payload): ChangeEnded {
+  replaced(): void {
+    this.#owner.end(CLOSE_CODES.replaced.code, CLOSE_CODES.replaced.text, false);
+  }
+
+  setting(target: Target, key: string, data: Payload): ChangeEnded | Failure {
     this.heldEntries ??= this.#holdEntries();
     return this.heldEntries.setting(target, key, data);
   }
@@ -149,12 +161,13 @@ export class SessionContext implements CommandContext {
     const { limits, ports, remembersEntries: remembers } = this.host;
     const { publisher } = this.identity;
     return new HeldEntries({
-      id: this.id,
+      holder: this.holder,
       publisher,
       limits,
       ports,
       remembers,
       restorable: () => this.host.restorable(this.#owner),
+      replaced: () => this.replaced(),
       unrestorable: () => this.#owner.end(CLOSE_CODES.entries_lost.code, CLOSE_CODES.entries_lost.text, false),
     });
   }

@@ -276,11 +276,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
     const { user, instance, lifetimeMs, receipt } = admitted;
-    const context = new SessionContext(
-      this,
-      { user, instance, scope: `i:${instance}`, publisher: { user: user.id, instance } },
-      receipt,
-    );
+    const publisher = { user: user.id, instance };
+    const context = new SessionContext(this, { user, instance, scope: `i:${instance}`, publisher }, admitted);
     this.#context = context;
     const refusal = host.opened(this);
     if (refusal !== null) {
@@ -349,6 +346,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     metrics.commandsInFlight -= this.#commandsInFlight;
     if (this.#context === null) return;
     admission.ended(this.#context.receipt, isForGood);
-    this.host.closed(this, this.#context.held, isForGood);
+    const { held } = this.#context;
+    this.host.closed(this, held.length === 0 ? null : { holder: this.#context.holder, targets: held }, isForGood);
   }
 }

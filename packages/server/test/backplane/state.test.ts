@@ -28,7 +28,7 @@ function own(key: string, data: string, owner = ADA, holder = "s1"): Change {
 }
 
 function remove(key: string, fields: Partial<Extract<Change, { op: "remove" }>> = {}): Change {
-  return { op: "remove", key, expect: null, onlyBy: null, ...fields };
+  return { op: "remove", key, expect: null, holder: null, onlyBy: null, ...fields };
 }
 
 /** What the change came to: its version and the keys that changed, or the code of the refusal. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { BackplaneContext } from "../../src/backplane/backplane.ts";
 import type { ApplyRequest, ChannelStore, Failure, Snapshot } from "../../src/backplane/channel-store.ts";
 import { MemoryChannels } from "../../src/backplane/memory-channels.ts";
+import { formatHolder } from "../../src/core/holder.ts";
 import type { Kernel } from "../../src/testing/kernel.ts";
 import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { openKernel, Peer } from "./peer.ts";
@@ -71,11 +72,11 @@ beforeEach(() => {
   });
 });
 
-/** A peer with what its session is called. */
-function enter(user: string): { readonly peer: Peer; readonly instance: string; readonly session: string } {
+/** A peer with what its session is to stores. */
+function enter(user: string): { readonly peer: Peer; readonly instance: string; readonly holder: string } {
   const peer = new Peer(kernel, world);
   const { instance, session } = peer.connect({ ticket: kernel.ticket(user) });
-  return { peer, instance: String(instance), session: String(session) };
+  return { peer, instance: String(instance), holder: formatHolder(String(instance), 1, String(session)) };
 }
 
 const set = (id: number, data: unknown, more: object = {}): object => ({
@@ -88,10 +89,10 @@ const set = (id: number, data: unknown, more: object = {}): object => ({
 
 describe("A node that was taken for dead", () => {
   it("sets again what its living sessions own, in its order, by the latest value", () => {
-    const { peer, instance, session } = enter("ada");
+    const { peer, instance, holder } = enter("ada");
     peer.send(set(2, "old"));
     peer.send(set(4, "new"));
-    reap(ROOM, instance, session);
+    reap(ROOM, instance, holder);
     expect(entries()).toEqual([]);
     kernel.node.ownershipLost(null);
     world.settle();
@@ -114,14 +115,14 @@ describe("A node that was taken for dead", () => {
   });
 
   it("sets nothing of a session that has ended, nor what its client has removed", () => {
-    const { peer, instance, session } = enter("ada");
-    const { peer: other, instance: left, session: ended } = enter("bob");
+    const { peer, instance, holder } = enter("ada");
+    const { peer: other, instance: left, holder: ended } = enter("bob");
     peer.send(set(2, "here"));
     other.send(set(2, "here"));
     peer.send({ cmd: "remove", id: 3, channel: ROOM });
     other.connection.cut();
     world.settle();
-    reap(ROOM, instance, session);
+    reap(ROOM, instance, holder);
     reap(ROOM, left, ended);
     kernel.node.ownershipLost(null);
     world.settle();
@@ -145,7 +146,7 @@ describe("A node that was taken for dead", () => {
   it("leaves alone what somebody has removed, and what belongs to another instance by now", () => {
     const { peer, instance } = enter("ada");
     peer.send(set(2, "here"));
-    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
+    inStore({ op: "remove", key: instance, expect: null, holder: null, onlyBy: null });
     kernel.node.ownershipLost(null);
     world.settle();
     expect(entries()).toEqual([]);
@@ -167,12 +168,12 @@ describe("A node that was taken for dead", () => {
     // What it went back to: an earlier entry of the instance, and its end.
     store.remove(ROOM, target.options, () => {});
     inStore(setBy(instance, "s_1"));
-    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
+    inStore({ op: "remove", key: instance, expect: null, holder: null, onlyBy: null });
     kernel.node.ownershipLost(null);
     world.settle();
     expect(entries()).toEqual([`${instance}="new"`]);
     // Now somebody has ended what was set again.
-    inStore({ op: "remove", key: instance, expect: null, onlyBy: null });
+    inStore({ op: "remove", key: instance, expect: null, holder: null, onlyBy: null });
     kernel.node.ownershipLost(null);
     world.settle();
     expect(entries()).toEqual([]);
@@ -196,9 +197,9 @@ describe("A node that was taken for dead", () => {
   });
 
   it("tries again while the store is away", () => {
-    const { peer, instance, session } = enter("ada");
+    const { peer, instance, holder } = enter("ada");
     peer.send(set(2, "here"));
-    reap(ROOM, instance, session);
+    reap(ROOM, instance, holder);
     store.isAway = true;
     kernel.node.ownershipLost(null);
     world.advance(3_000);
@@ -209,12 +210,12 @@ describe("A node that was taken for dead", () => {
   });
 
   it("waits for a change that is under way, and then sets what that came to", () => {
-    const { peer, instance, session } = enter("ada");
+    const { peer, instance, holder } = enter("ada");
     peer.send(set(2, "old"));
     store.held = [];
     const { held } = store;
     peer.send(set(3, "new"));
-    reap(ROOM, instance, session);
+    reap(ROOM, instance, holder);
     kernel.node.ownershipLost(null);
     world.settle();
     expect(entries()).toEqual([]);
@@ -243,10 +244,10 @@ describe("A node that was taken for dead", () => {
       ["conflict", false],
       ["not_owner", false],
     ] as const) {
-      const { peer, instance, session } = enter("ada");
+      const { peer, instance, holder } = enter("ada");
       peer.send(set(2, "here"));
       peer.read();
-      reap(ROOM, instance, session);
+      reap(ROOM, instance, holder);
       store.refuses = code;
       kernel.node.ownershipLost(null);
       world.settle();
@@ -257,10 +258,10 @@ describe("A node that was taken for dead", () => {
   });
 
   it("ends a session that comes to own more than is remembered before what it has lost was set again", () => {
-    const { peer, instance, session } = enter("ada");
+    const { peer, instance, holder } = enter("ada");
     peer.send(set(2, "here"));
     peer.read();
-    reap(ROOM, instance, session);
+    reap(ROOM, instance, holder);
     store.isAway = true;
     kernel.node.ownershipLost(null);
     world.settle();

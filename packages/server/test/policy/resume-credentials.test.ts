@@ -28,6 +28,26 @@ describe("a resume credential", () => {
     expect(seen.size).toBe(11);
   });
 
+  it("gives each session of its instance a higher term than any before, also when it is used again and after a refresh", () => {
+    const first = desk.admitted({ ticket: desk.issue() });
+    const lost = desk.admitted({ resume: first.resume });
+    const again = desk.admitted({ resume: first.resume });
+    const third = desk.admitted({ resume: again.resume });
+    const refreshed = desk.refresh(third.receipt, desk.issue());
+    expect(codeOf(refreshed)).toBe("accepted");
+    desk.renew((refreshed as Refreshed).receipt);
+    const last = desk.admitted({ resume: third.resume });
+    expect([first, lost, again, third, last].map(({ term }) => term)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("that two use at once gives each a term of its own", () => {
+    const { resume } = desk.admitted({ ticket: desk.issue() });
+    const terms: number[] = [];
+    desk.store.beforeSwap = () => terms.push(desk.admitted({ resume }).term);
+    terms.push(desk.admitted({ resume }).term);
+    expect(terms).toEqual([2, 3]);
+  });
+
   it("works again for a minute when the reply that replaced it was lost", () => {
     const { resume, instance } = desk.admitted({ ticket: desk.issue() });
     const lost = desk.admitted({ resume });

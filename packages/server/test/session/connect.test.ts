@@ -10,7 +10,7 @@ it("the reply to connect tells the store's time, not that of a node whose clock 
   const now = world.wallMs();
   world.shiftWall(7_200_000);
   const receipt = { previousKey: null, nextKey: "k", value: "" };
-  const admitted = { user: { id: "ada" }, instance: "i_1", resume: "r_1", lifetimeMs: null, now, receipt };
+  const admitted = { user: { id: "ada" }, instance: "i_1", term: 1, resume: "r_1", lifetimeMs: null, now, receipt };
   expect(JSON.parse(connectResult("s_1", admitted, kernel.node))).toMatchObject({ time: now });
 });
 
@@ -20,7 +20,7 @@ it.each([null, 60_000])(
     const kernel = openKernel(new VirtualWorld());
     const receipt = { previousKey: null, nextKey: "k", value: "" };
     const user = { id: 'a "quoted" \\ id' };
-    const admitted = { user, instance: "i_1", resume: "r_1", lifetimeMs, now: 12, receipt };
+    const admitted = { user, instance: "i_1", term: 1, resume: "r_1", lifetimeMs, now: 12, receipt };
     const { limits, idempotencyEpoch } = kernel.node;
     const expected: ConnectResult = {
       session: "s_1",

@@ -1,5 +1,6 @@
 import { isChannelName, isKey } from "@carillon/protocol";
 import type { ResolvedGrant } from "../../policy/grant.ts";
+import { answerChange } from "../answer-change.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Command } from "../command.ts";
 import { isExpectation } from "./set.ts";
@@ -36,15 +37,8 @@ export const remove: Command<RemoveInput> = {
         host.apply({
           channel,
           options,
-          change: { op: "remove", key: key ?? ownKey, expect, onlyBy },
-          done: (result) => {
-            ended?.(result);
-            if (result.ok) answer.ok({ pos: result.pos, version: result.version });
-            else {
-              if (result.code === "not_owner") context.notEnough(target);
-              answer.failure(result);
-            }
-          },
+          change: { op: "remove", key: key ?? ownKey, expect, holder: context.holder, onlyBy },
+          done: answerChange(context, target, answer, ended),
         });
         release();
       },

@@ -1,5 +1,6 @@
 import { CarillonError, isChannelName, isKey } from "@carillon/protocol";
 import type { ResolvedGrant } from "../../policy/grant.ts";
+import { answerChange } from "../answer-change.ts";
 import { onChannel } from "../channel-command.ts";
 import type { Command } from "../command.ts";
 import { readPayload } from "../payload.ts";
@@ -38,26 +39,24 @@ export const set: Command<SetInput> = {
         host.hooks.validate(target, value, (data) => {
           // An entry that is set after its session has ended would have nobody to end it.
           if (!context.isOpen) return release();
-          if (data instanceof CarillonError) answer.failWith(data);
-          else {
-            const { options } = target;
-            const ended = options.owned ? context.setting(target, key ?? ownKey, data) : null;
-            const owner = options.owned ? identity.publisher : null;
-            const ownOnly = options.owned && grant.set !== "any";
-            host.apply({
-              channel,
-              options,
-              change: { op: "set", key: key ?? ownKey, data, expect, owner, holder: context.id, ownOnly },
-              done: (result) => {
-                ended?.(result);
-                if (result.ok) answer.ok({ pos: result.pos, version: result.version });
-                else {
-                  if (result.code === "not_owner") context.notEnough(target);
-                  answer.failure(result);
-                }
-              },
-            });
+          if (data instanceof CarillonError) {
+            answer.failWith(data);
+            return release();
           }
+          const { options } = target;
+          const ended = options.owned ? context.setting(target, key ?? ownKey, data) : null;
+          if (ended !== null && "code" in ended) {
+            answer.failure(ended);
+            return release();
+          }
+          const owner = options.owned ? identity.publisher : null;
+          const ownOnly = options.owned && grant.set !== "any";
+          host.apply({
+            channel,
+            options,
+            change: { op: "set", key: key ?? ownKey, data, expect, owner, holder: context.holder, ownOnly },
+            done: answerChange(context, target, answer, ended),
+          });
           release();
         });
       },

@@ -226,10 +226,10 @@ export class ConformanceWorld {
   unset(
     key: string,
     options: ChannelOptions = STATE,
-    more: { expect?: number; onlyBy?: string } = {},
+    more: { expect?: number; holder?: string; onlyBy?: string } = {},
   ): Promise<ApplyResult> {
-    const { expect = null, onlyBy = null } = more;
-    return this.apply(ROOM, options, { op: "remove", key, expect, onlyBy });
+    const { expect = null, holder = null, onlyBy = null } = more;
+    return this.apply(ROOM, options, { op: "remove", key, expect, holder, onlyBy });
   }
 
   /** Starts delivery, which has to succeed. Resolves to the position it starts from. */

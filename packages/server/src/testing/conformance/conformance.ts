@@ -9,6 +9,7 @@ import { idCases } from "./id-cases.ts";
 import { logCases } from "./log-cases.ts";
 import { positionCases } from "./position-cases.ts";
 import { ownershipCases } from "./ownership-cases.ts";
+import { sessionOrderCases } from "./session-order-cases.ts";
 import { stateCases } from "./state-cases.ts";
 import { ticketCases } from "./ticket-cases.ts";
 
@@ -67,6 +68,7 @@ const CASES: readonly ConformanceCase[] = [
   ...idCases,
   ...stateCases,
   ...ownershipCases,
+  ...sessionOrderCases,
   ...clusterCases,
   ...ticketCases,
   ...durabilityCases,
