@@ -22,6 +22,8 @@ export class Lane {
   #isBusy = false;
   /** The publish that failed in a way that invites a repetition; others wait for it (P2). */
   #heldBy: string | null = null;
+  /** The first that was refused for its sake. */
+  #refused: string | null = null;
   /** Heartbeats that had gone out when it failed. */
   #heldAt = 0;
   /** Null while its sender need not know of the failure yet. */
@@ -47,10 +49,7 @@ export class Lane {
   /** Holds publishes back for the one that failed, until it is sent again or was given up. */
   hold(id: string): void {
     // Those that are refused for its sake must not keep up the hold of one that was given up.
-    if (this.#heldBy !== null) return;
-    this.#heldBy = id;
-    this.#heldAt = this.#beats.sent;
-    this.#heldUntil = null;
+    if (this.#heldBy === null) this.#holdFor(id);
   }
 
   /**
@@ -58,13 +57,35 @@ export class Lane {
    * behind it can follow without waiting for its result, and fails with it if it fails again.
    *
    * A sender that never comes back for it must not be stuck for ever, and one that is slow to read must not be taken for
-   * such a sender: only the answer to a heartbeat that went out behind the failure shows that the failure was read.
+   * such a sender: only the answer to a heartbeat that went out behind the failure shows that the failure was read. Then
+   * the first of those that were refused has to come, once: the hold may end in the middle of them, and what follows must
+   * not overtake those before.
    */
   isHeldFor(id: string, nowMs: number): boolean {
     if (this.#heldBy !== null && this.#beats.answered > this.#heldAt) this.#heldUntil ??= nowMs + HOLD_MS;
-    const isOver = this.#heldBy === id || (this.#heldUntil !== null && nowMs >= this.#heldUntil);
-    if (isOver) this.#heldBy = null;
-    return this.#heldBy !== null;
+    if (this.#heldUntil !== null && nowMs >= this.#heldUntil) this.#pass();
+    if (this.#heldBy === id) this.#heldBy = null;
+    if (this.#heldBy === null) return false;
+    this.#refused ??= id;
+    return true;
+  }
+
+  /** The one that held was given up. */
+  #pass(): void {
+    const next = this.#refused;
+    if (next === null || next === this.#heldBy) this.#heldBy = this.#heldUntil = null;
+    else {
+      this.#holdFor(next);
+      // It was refused before, and is the last that is waited for.
+      this.#refused = next;
+    }
+  }
+
+  #holdFor(id: string): void {
+    this.#heldBy = id;
+    this.#refused = null;
+    this.#heldAt = this.#beats.sent;
+    this.#heldUntil = null;
   }
 
   #start(task: LaneTask): void {

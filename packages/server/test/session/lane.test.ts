@@ -48,6 +48,32 @@ describe("A lane", () => {
     expect(lane.isHeldFor("q", 70_000)).toBe(false);
   });
 
+  it("that no longer holds for one that was given up lets nothing overtake the first that was refused for its sake", () => {
+    const beats = { sent: 1, answered: 0 };
+    const lane = new Lane("chat:lobby", beats);
+    lane.hold("p");
+    beats.answered = 2;
+    expect(lane.isHeldFor("q", 0)).toBe(true);
+    expect(lane.isHeldFor("r", 9_999)).toBe(true);
+    expect(lane.isHeldFor("s", 10_000)).toBe(true);
+    expect(lane.isHeldFor("q", 10_001)).toBe(false);
+    expect(lane.isHeldFor("r", 10_002)).toBe(false);
+    expect(lane.isHeldFor("s", 10_003)).toBe(false);
+    expect(lane.isIdle).toBe(true);
+  });
+
+  it("holds for one that was refused no longer than for one that failed, whatever else is refused meanwhile", () => {
+    const beats = { sent: 1, answered: 2 };
+    const lane = new Lane("chat:lobby", beats);
+    lane.hold("p");
+    expect(lane.isHeldFor("q", 0)).toBe(true);
+    expect(lane.isHeldFor("r", 10_000)).toBe(true);
+    expect(lane.isHeldFor("s", 10_001)).toBe(true);
+    expect(lane.isHeldFor("t", 20_000)).toBe(true);
+    expect(lane.isHeldFor("u", 20_001)).toBe(false);
+    expect(lane.isIdle).toBe(true);
+  });
+
   it("holds others back for the first that failed, not for those that were refused for its sake", () => {
     const lane = new Lane("chat:lobby", NO_BEATS);
     lane.hold("p");
