@@ -157,7 +157,7 @@ describe("credentials in NATS", () => {
     for (const instance of instances) one.backplane.control.send({ type: "replace", instance, session: "s_1" });
     const told = (store: Store): string[] =>
       store.controls.flatMap((message) => (message.type === "replace" ? [message.instance] : []));
-    for (const store of [one, two]) await vi.waitFor(() => expect(told(store)).toEqual(instances));
+    for (const store of [one, two]) await expect.poll(() => told(store)).toEqual(instances);
     const sent = await requests.taken(/^carillon\.control$/);
     expect(sent.length).toBeLessThanOrEqual(8);
   });

@@ -91,6 +91,8 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       );
       await one.publish(ROOM, "from the application");
       await expect.poll(() => readers.map(({ ids }) => ids.length)).toEqual([101, 101]);
+      const published = [0, 1].flatMap((writer) => Array.from({ length: 50 }, (_, index) => `w${writer}-${index}`));
+      expect(readers[0]?.ids).toEqual(expect.arrayContaining(published));
       expect(readers[1]?.ids).toEqual(readers[0]?.ids);
       for (const client of [...writers, ...readers.map((reader) => reader.client)]) client.ws.terminate();
     });
@@ -110,12 +112,16 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       await expect.poll(() => reader.ids.length).toBe(1);
       expect(pos).not.toBe("");
       client.ws.terminate();
-      for (let index = 0; index < 20; index++) await one.publish(ROOM, `missed ${index}`);
+      const missed = Array.from({ length: 20 }, (_, index) => `missed-${index}`);
+      for (const id of missed) await one.publish(ROOM, id, { id });
       const back = await WireClient.open(second.url("/realtime"));
       const again = new Reader(back);
       await back.command({ cmd: "connect", resume });
       await back.command({ cmd: "subscribe", channel: ROOM, position: reader.position });
-      await expect.poll(() => again.ids.length).toBe(20);
+      // What follows shows that nothing came twice before it.
+      await one.publish(ROOM, "live", { id: "live" });
+      await expect.poll(() => again.ids.at(-1)).toBe("live");
+      expect(again.ids).toEqual([...missed, "live"]);
       expect(again.gaps).toEqual([]);
       back.ws.terminate();
     });

@@ -31,8 +31,10 @@ async function run(settings: Partial<ChaosOptions>): Promise<ChaosResult> {
   }
 }
 
-describe("a server that is killed again and again under load", () => {
-  test(
+// Storms mostly wait, for the next blow and for clients to come home: that of one server, and that of each cluster, pass
+// beside each other.
+describe.concurrent("a server that is killed again and again under load", () => {
+  test.sequential(
     "loses, repeats, reorders and passes over nothing: 6 kills",
     async () => {
       const options = { ...DEFAULT_OPTIONS, kills: 6, seed: 6 };
@@ -54,7 +56,7 @@ describe("a server that is killed again and again under load", () => {
     TIMEOUT_MS,
   );
 
-  test(
+  test.sequential(
     "is caught when it does not catch up, and repeats what is sent again",
     async () => {
       const { findings } = await run({ kills: 4, seed: 4, faults: ["no-catching-up", "no-dedup"] });
@@ -64,7 +66,7 @@ describe("a server that is killed again and again under load", () => {
     TIMEOUT_MS,
   );
 
-  test(
+  test.sequential(
     "and can't start again ends the run, which says so",
     async () => {
       const folder = await mkdtemp(join(tmpdir(), "carillon-chaos-test-"));
@@ -85,13 +87,13 @@ describe("a server that is killed again and again under load", () => {
   );
 });
 
-describe.each([
+describe.concurrent.each([
   { backplane: "redis", missing: WITHOUT_REDIS ?? undefined },
   { backplane: "nats", missing: missingNats() },
 ])("three nodes on $backplane, killed, stopped and cut off", ({ backplane, missing }) => {
   skipWithout(missing);
 
-  test(
+  test.sequential(
     "lose, repeat, reorder and pass over nothing, and know who is present: 5 kills",
     async () => {
       const options = { ...DEFAULT_OPTIONS, backplane, nodes: 3, kills: 5, seed: 3 };
@@ -104,7 +106,7 @@ describe.each([
     TIMEOUT_MS,
   );
 
-  test(
+  test.sequential(
     "are caught when live deliveries are swallowed and nobody compares, and when pages have holes",
     async () => {
       const options = { ...DEFAULT_OPTIONS, backplane, nodes: 3, kills: 2, seed: 4 };

@@ -132,6 +132,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(`Redis in trouble${WITHOUT_REDIS === nul
       // The place of the first is free a moment after its answer.
       expect(taken).toBeGreaterThanOrEqual(99);
       expect(new Set(codes(results))).toEqual(new Set(["ok", "overloaded"]));
+      for (const [index, { ok }] of results.entries()) expect(await node.ids(`chat:${index}`)).toEqual(ok ? ["p"] : []);
       expect((await node.publish("chat:299", "again")).ok).toBe(true);
     },
   );

@@ -204,6 +204,8 @@ test("subscribing twice is refused, and leaves the first subscription as it was"
   await expect(peer.refused({ cmd: "subscribe", channel: CHAT })).resolves.toBe("already_subscribed");
   await peer.ok(publish("p1", "one"));
   await peer.next((message) => message["push"] === "items");
+  await peer.ok({ cmd: "ping" });
+  expect(peer.received.filter((message) => message["push"] === "items")).toMatchObject([{ items: [{ id: "p1" }] }]);
 });
 
 test("nothing of a channel follows the reply to unsubscribe", async () => {
