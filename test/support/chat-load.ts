@@ -30,13 +30,16 @@ const ROOM = "busy";
 /** Messages come for so long before anything is measured: the list and its bounds are full then. */
 const WARM_UP_MS = 25_000;
 
+/** Those who fill a room: the server takes only so many messages a second from one. */
+const FILLERS = 5;
+
 /** Opens a full room in a browser and lets messages pour into it. */
 export async function measureChat(load: ChatLoad): Promise<ChatLoadFigures> {
   const server = await ServerProcess.start();
   const browser = await launchBrowser(load.executablePath);
   const speaker = new ChatSpeaker(server.url, "Grace");
   try {
-    await speaker.fill(ROOM, load.messages, textOf);
+    await fill(server.url, load.messages);
     const context = await browser.newContext();
     const chat = await ChatPage.open(context, server.url, "Ada", `/r/${ROOM}`);
     const session = await context.newCDPSession(chat.page);
@@ -58,6 +61,15 @@ export async function measureChat(load: ChatLoad): Promise<ChatLoadFigures> {
     speaker.close();
     await browser.close();
     await server.kill();
+  }
+}
+
+async function fill(url: string, messages: number): Promise<void> {
+  const speakers = Array.from({ length: FILLERS }, (_, index) => new ChatSpeaker(url, `Grace ${index + 1}`));
+  try {
+    await Promise.all(speakers.map((speaker) => speaker.fill(ROOM, Math.ceil(messages / FILLERS), textOf)));
+  } finally {
+    for (const speaker of speakers) speaker.close();
   }
 }
 
