@@ -14,12 +14,13 @@ const cores = availableParallelism();
  *
  * - `beside`: anything. Where a new suite belongs, unless one of the others is a must: it waits for processes, timers and
  *   sockets, or counts, and what it expects comes later on a busy machine, but comes. More files than processors.
- * - `screen`: browsers. Pages take a processor each, and people's patience is what they are held to.
+ * - `screen`: browsers. People's patience is what they are held to, and a pair of pages takes half a processor or a whole
+ *   one: one file more than processors.
  * - `alone`: nothing. It measures, or is held to times of a quiet machine, or loads all processors itself. The dearest.
  */
 const TURNS = {
   beside: { order: 0, workers: 2 * cores },
-  screen: { order: 1, workers: cores },
+  screen: { order: 1, workers: cores + 1 },
   alone: { order: 2, workers: 1 },
 } as const;
 
