@@ -44,6 +44,7 @@ export class Link {
   #pending = 0;
   #heardMs = 0;
   #stalled = false;
+  #isGathering = false;
   #lastError: Error | null = null;
 
   constructor(options: LinkOptions) {
@@ -74,6 +75,7 @@ export class Link {
   async call(command: string, args: readonly (string | Buffer | number)[]): Promise<unknown> {
     const redis = this.redis;
     if (redis === null) throw new ConnectionLost("The connection is down.", false);
+    this.#gather(redis);
     return this.run(redis.callBuffer(command, ...args));
   }
 
@@ -103,6 +105,17 @@ export class Link {
     this.#watch?.cancel();
     this.#watch = null;
     this.#redis?.disconnect();
+  }
+
+  /** What is asked in one go, as by many who wait for answers that came together, goes out with one system call. */
+  #gather({ stream }: Redis): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   #connect(): void {
