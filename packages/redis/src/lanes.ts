@@ -158,13 +158,12 @@ export class Lanes {
     let bytes = 0;
     for (const queued of lane) {
       bytes += queued.bytes;
-      if (queued.kind !== first.kind || batch.length === CALL_REQUESTS) break;
+      if (!isLike(queued, first) || batch.length === CALL_REQUESTS) break;
       if (bytes > CALL_BYTES && batch.length > 0) break;
       // How a channel behaves comes with each request, and a call has one answer to that.
       if (queued.request.options !== first.request.options && !isSame(queued.request.options, first.request.options))
         break;
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Of the same kind as the first.
-      batch.push(queued as Q);
+      batch.push(queued);
     }
     lane.splice(0, batch.length);
     return batch;
@@ -213,4 +212,8 @@ export class FailedScopes {
     const scope = request.idempotency?.scope ?? "";
     return this.scopes.has(scope) ? OUT_OF_ORDER : failure;
   }
+}
+
+function isLike<Q extends Queued>(queued: Queued, first: Q): queued is Q {
+  return queued.kind === first.kind;
 }

@@ -171,6 +171,9 @@ function kept(ms: number): number {
   return Math.min(KEEP_MAX_MS, Math.max(0, Math.ceil(ms)));
 }
 
+/** Why a page does not begin where it was asked for, in the words of the scripts. */
+const GAPS: readonly GapReason[] = ["trimmed", "epoch", "rollback"];
+
 /** A page as the scripts that read answer. */
 export function pageOf(reply: readonly unknown[]): Page {
   const gap = textAt(reply, 0);
@@ -179,8 +182,8 @@ export function pageOf(reply: readonly unknown[]): Page {
     pos: readPlace(textAt(reply, 2)).position,
     records: readChunks(bytesAt(reply, 4)).map(({ record }) => record),
     atTop: textAt(reply, 3) === "1",
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The scripts write no other reasons.
-    gap: gap === "" ? null : (gap as GapReason),
+    // A reason that is not known here stands for a gap all the same.
+    gap: gap === "" ? null : (GAPS.find((reason) => reason === gap) ?? "unreadable"),
   };
 }
 
