@@ -96,6 +96,16 @@ describe("the command line", () => {
     expect(optionsOf(["--quick"])).toMatchObject({ scenarios: null, rounds: 2, isQuick: true });
   });
 
+  it("takes names of peers, also those with a comma in them", () => {
+    const names = ["Carillon ×3, Redis", "ws", "Carillon ×3, NATS", "Carillon"];
+    expect(optionsOf(["--peers", names.join(",")]).only).toEqual(names);
+    expect(optionsOf(["--peers", " ws , unknown, Carillon ×1, Redis"]).only).toEqual([
+      "ws",
+      "unknown",
+      "Carillon ×1, Redis",
+    ]);
+  });
+
   it("says what it does not know", () => {
     expect(() => optionsOf(["99"])).toThrow(/Expected a scenario, got "99"/);
     expect(() => optionsOf(["--rounds", "x"])).toThrow(/Expected --rounds/);

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { PEERS } from "./peers/index.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 
@@ -43,7 +44,7 @@ export function optionsOf(args: readonly string[]): Options {
     scenarios: positionals.length === 0 ? null : positionals.map(scenarioOf),
     isQuick: values.quick,
     rounds,
-    only: values.peers?.split(",").map((name) => name.trim()) ?? null,
+    only: values.peers === undefined ? null : namesIn(values.peers),
     isJson: values.json,
     writesDocs: values["write-docs"],
     against: values.against ?? null,
@@ -55,4 +56,16 @@ function scenarioOf(name: string): Scenario {
   if (scenario !== undefined) return scenario;
   const names = SCENARIOS.map((candidate) => `${candidate.number} ${candidate.name}`).join(", ");
   throw new Error(`Expected a scenario, got "${name}". There are ${names}.`);
+}
+
+/** Names of peers behind commas, which some have in them: what is the name of one is taken for it. */
+function namesIn(text: string): string[] {
+  const names: string[] = [];
+  for (let rest = text.trim(); rest !== "";) {
+    const known = PEERS.find(({ name }) => rest === name || rest.startsWith(`${name},`))?.name;
+    const name = known ?? /^[^,]*/.exec(rest)?.[0] ?? rest;
+    names.push(name.trim());
+    rest = rest.slice(name.length).replace(/^\s*,\s*/, "");
+  }
+  return names;
 }
