@@ -96,7 +96,9 @@ export class RedisServer implements AsyncDisposable {
   /** Sends one command over a connection of its own. */
   async command(name: string, ...args: (string | number)[]): Promise<unknown> {
     const { host, port } = this.#place;
-    const redis = new Redis({ host, port, lazyConnect: true, retryStrategy: () => null, connectTimeout: 1_000 });
+    // What it says while it loads its data is an answer like any other.
+    const settings = { lazyConnect: true, enableReadyCheck: false, retryStrategy: () => null, connectTimeout: 1_000 };
+    const redis = new Redis({ host, port, ...settings });
     redis.on("error", () => {});
     try {
       await redis.connect();
