@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { endProcess } from "../../test/support/end-process.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import { onCpu } from "./pinning.ts";
 import { cpuUs, memoryOf, type Memory } from "./usage.ts";
@@ -54,7 +54,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Kills it as a crash does, and starts it again at the same port. */
   async restart(): Promise<void> {
-    await this.#end("SIGKILL");
+    await endProcess(this.#process);
     this.#process = this.#spawn();
     await this.#listening();
   }
@@ -67,7 +67,7 @@ export class ServerProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_MS);
-    await this.#end("SIGTERM");
+    await endProcess(this.#process, "SIGTERM");
     clearTimeout(timer);
   }
 
@@ -85,13 +85,6 @@ export class ServerProcess implements AsyncDisposable {
     child.stderr.on("data", keep);
     child.on("error", (error) => keep(Buffer.from(String(error))));
     return child;
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const exited = once(this.#process, "exit");
-    this.#process.kill(signal);
-    await exited;
   }
 
   async #listening(): Promise<void> {

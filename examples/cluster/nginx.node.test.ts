@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { endProcess } from "../../test/support/end-process.ts";
 import { ChatSpeaker } from "../../test/support/chat-speaker.ts";
 import { endedWithThisProcess } from "../../test/support/ended-with-this-process.ts";
 import { needsPrograms } from "../../test/support/needs.ts";
@@ -103,8 +103,7 @@ class Nginx implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.#child, "exit");
-    if (this.isRunning && this.#child.kill("SIGTERM")) await ended;
+    await endProcess(this.#child, "SIGTERM");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { endProcess } from "../support/end-process.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { TcpTarget } from "../support/tcp-proxy.ts";
 import { onWayOut } from "../support/way-out.ts";
@@ -94,11 +95,7 @@ class ClusterNode implements AsyncDisposable {
     this.#process = null;
     this.isServing = false;
     this.port = NOBODY;
-    // One that has ended by itself ends no second time.
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
+    await endProcess(child);
   }
 
   /** Stops it without a word; returns what lets it go on, if it has not been killed meanwhile. */

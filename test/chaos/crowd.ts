@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { endProcess } from "../support/end-process.ts";
 import { onWayOut } from "../support/way-out.ts";
 import type { ClientConfig, ClientCounts, ClientOrder, ClientReport } from "./client-config.ts";
 
@@ -68,11 +68,7 @@ class Member {
   }
 
   async kill(): Promise<void> {
-    const child = this.#process;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
+    await endProcess(this.#process);
   }
 
   /** Kills it, for good. */

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { endProcess } from "../support/end-process.ts";
 import type { CrowdConfig, CrowdFindings, CrowdOrder, CrowdReport } from "./crowd-config.ts";
 
 /** A report that takes longer will not come, in milliseconds. */
@@ -29,11 +30,7 @@ class CrowdProcess {
   }
 
   async kill(): Promise<void> {
-    const child = this.#process;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
+    await endProcess(this.#process);
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "@carillon/server/testing";
+import { endProcess } from "../support/end-process.ts";
 import type { BrokerAddress, NodeConfig, NodeReady } from "./node-process.ts";
 
 /** Settings of a {@link DrillNode}. */
@@ -113,11 +114,7 @@ export class DrillNode implements AsyncDisposable {
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-    const child = this.#process;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    await exited;
+    await endProcess(this.#process, signal);
     this.#process = null;
   }
 }

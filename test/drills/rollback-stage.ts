@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { until } from "../support/until.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { DrillNode } from "./drill-node.ts";
 import { Follower } from "./follower.ts";
@@ -138,10 +139,13 @@ export class RollbackStage implements Disposable {
   /** Waits until something that is published now is stored: keeping may have taken the broker away for a moment. */
   async #flowing(): Promise<void> {
     const begun = this.#publishers.map(({ publishes }) => publishes.length);
-    await until("Nothing that is published gets stored", () =>
-      this.#publishers.every(({ publishes }, index) =>
-        publishes.slice(begun[index]).some(({ outcome }) => outcome === "stored"),
-      ),
+    await until(
+      () =>
+        this.#publishers.every(({ publishes }, index) =>
+          publishes.slice(begun[index]).some(({ outcome }) => outcome === "stored"),
+        ),
+      "that what is published gets stored",
+      SETTLE_MS,
     );
   }
 
@@ -218,12 +222,4 @@ function nodeAt(nodes: readonly DrillNode[], index: number): DrillNode {
   const node = nodes[index % nodes.length];
   if (node === undefined) throw new Error("Expected a node.");
   return node;
-}
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const end = performance.now() + SETTLE_MS;
-  while (!isSo()) {
-    if (performance.now() > end) throw new Error(`${what}.`);
-    await wait(LOOK_MS);
-  }
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { endProcess } from "./end-process.ts";
+import { until } from "./until.ts";
 import { NatsServer } from "./nats-server.ts";
 import { freePort } from "./free-port.ts";
 import { RedisServer } from "./redis-server.ts";
@@ -85,11 +86,7 @@ export class ChatCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#proxy !== null && this.#proxy.exitCode === null) {
-      const ended = once(this.#proxy, "exit");
-      this.#proxy.kill("SIGKILL");
-      await ended;
-    }
+    await endProcess(this.#proxy);
     await Promise.all(this.#nodes.map((node) => node.kill()));
     await this.#broker[Symbol.asyncDispose]();
   }
@@ -116,11 +113,9 @@ export class ChatCluster implements AsyncDisposable {
   }
 
   async #noticed(index: number, state: string): Promise<void> {
-    const deadlineMs = performance.now() + NOTICE_MS;
-    while ((await this.#rows()).get(`node${index + 1}`)?.[STATE_COLUMN] !== state) {
-      if (performance.now() > deadlineMs) throw new Error(`Expected node ${index} to be ${state} for the proxy.`);
-      await new Promise((resolve) => void setTimeout(resolve, 50));
-    }
+    const row = `node${index + 1}`;
+    const isSo = async (): Promise<boolean> => (await this.#rows()).get(row)?.[STATE_COLUMN] === state;
+    await until(isSo, `the proxy takes node ${index} for ${state}`, NOTICE_MS);
   }
 
   /** What the proxy says of each node, in columns. */

@@ -2,6 +2,7 @@ import type { Fault } from "@carillon/server/testing";
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
+import { endProcess } from "./end-process.ts";
 import { Bundle } from "./bundle.ts";
 import type { TcpTarget } from "./tcp-proxy.ts";
 
@@ -59,9 +60,7 @@ export class DurableServer implements TcpTarget, AsyncDisposable {
     this.port = 0;
     if (child === null || child.exitCode !== null) return;
     this.kills++;
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
+    await endProcess(child);
   }
 
   /** A ticket for a user; asks again while the server is down, for ten seconds. */

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { endProcess } from "./end-process.ts";
 import { Bundle, type Sabotage } from "./bundle.ts";
 import type { Placed, StoreAnswer, StoreOrder } from "./store-process.ts";
 
@@ -68,9 +69,7 @@ export class KillableStore {
 
   /** Ends it as a power cut would, but for the disk. */
   async kill(): Promise<void> {
-    const exited = once(this.#process, "exit");
-    this.#process.kill("SIGKILL");
-    await exited;
+    await endProcess(this.#process);
   }
 
   #ask(order: (number: number) => StoreOrder, answered: (answer: StoreAnswer) => void): void {

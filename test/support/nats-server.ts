@@ -1,10 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endProcess } from "./end-process.ts";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { freePort } from "./free-port.ts";
 import { nats, type NatsOptions } from "@carillon/nats";
@@ -74,10 +74,7 @@ export class NatsServer implements AsyncDisposable {
   async stop(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const child = this.#process;
     this.#process = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill(signal);
-    await ended;
+    await endProcess(child, signal);
   }
 
   /** Stops it without a word; resolves once it stands still. */

@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endProcess } from "./end-process.ts";
 import { endedWithThisProcess } from "./ended-with-this-process.ts";
 import { freePort } from "./free-port.ts";
 import { Redis } from "ioredis";
@@ -117,11 +118,9 @@ export class RedisServer implements AsyncDisposable {
   async end(name: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill(name);
+    const ended = endProcess(child, name);
     // A stopped process does not hear anything else.
-    if (name !== "SIGKILL") child.kill("SIGCONT");
+    if (name !== "SIGKILL") child?.kill("SIGCONT");
     await ended;
   }
 

@@ -2,7 +2,7 @@
 import { createElement as h, memo } from "react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ListItem, PublicationItem } from "@carillon/react";
-import { LINGER_MS, Network, Stage, texts, useChannel } from "./stage.ts";
+import { LINGER_MS, Network, Stage, texts, useChannel, until } from "./stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -11,7 +11,6 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const say = (text: string, room = "lobby") => stage.carillon.publish(`chat:${room}`, { text });
-const until = (assert: () => void) => vi.waitFor(assert, { timeout: 8000, interval: 10 });
 const lobby = (history?: number, limit?: number) => () => useChannel("chat:lobby", { history, limit });
 function publications(rows: readonly ListItem<{ text: string }>[]): PublicationItem<{ text: string }>[] {
   return rows.filter((row) => row.type === "publication");

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import type { Client } from "@carillon/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Network, Stage, texts, useChannel, useHistory, type contract } from "./stage.ts";
+import { Network, Stage, texts, useChannel, useHistory, type contract, until } from "./stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -9,7 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-const until = (assert: () => void) => vi.waitFor(assert, { timeout: 8000, interval: 10 });
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`);
 const firstOf = (rows: Parameters<typeof texts>[0]) => Number(texts(rows)[0]);
 async function say(from: number, to = from): Promise<void> {

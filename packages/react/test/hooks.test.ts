@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { createElement as h, useState } from "react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Network, Stage, useCall, useClient, useConnection, usePresence, useStateChannel } from "./stage.ts";
+import { Network, Stage, useCall, useClient, useConnection, usePresence, useStateChannel, until } from "./stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -9,7 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-const until = (assert: () => void) => vi.waitFor(assert, { timeout: 8000, interval: 10 });
 const here = (name?: string) => () => usePresence("chat:lobby", { info: name === undefined ? undefined : { name } });
 
 describe("usePresence", () => {

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ListItem, PublicationItem } from "@carillon/react";
-import { Network, Stage, texts, useChannel } from "./stage.ts";
+import { Network, Stage, texts, useChannel, until } from "./stage.ts";
 
 let stage: Stage;
 beforeEach(async () => {
@@ -10,7 +10,6 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const say = (text: string, room = "lobby") => stage.carillon.publish(`chat:${room}`, { text });
-const until = (assert: () => void) => vi.waitFor(assert, { timeout: 8000, interval: 10 });
 const lobby = (history?: number, limit?: number) => () => useChannel("chat:lobby", { history, limit });
 function publications(rows: readonly ListItem<{ text: string }>[]): PublicationItem<{ text: string }>[] {
   return rows.filter((row) => row.type === "publication");

@@ -12,6 +12,7 @@ import type { AddressInfo } from "node:net";
 import { createElement as h, StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import * as v from "valibot";
+import { vi } from "vitest";
 import { WebSocket } from "ws";
 
 const message = v.object({ text: v.string() });
@@ -184,6 +185,9 @@ export class Stage {
     this.#http.close();
   }
 }
+
+/** Waits until an assertion holds; a render comes some time after what it is about. */
+export const until = (assert: () => void): Promise<void> => vi.waitFor(assert, { timeout: 8_000, interval: 10 });
 
 /** The rows as short texts: `hello`, `hello?` on its way, `hello!` failed, `-` erased, `[trimmed]` a gap. */
 export function texts(rows: readonly ListItem<{ readonly text: string }>[]): string[] {
