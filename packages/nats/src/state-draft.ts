@@ -6,13 +6,14 @@ import {
   formatPlace,
   type ApplyRequest,
   type ApplyResult,
+  type EndedEntry,
   type EntryChange,
   type Place,
   type Ports,
   type SetChange,
 } from "@carillon/server/backplane";
 import { isGone, type Refresh, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
-import { changed, type EntryEnd, type Held, type StateReplica } from "./state-replica.ts";
+import { changed, type Held, type StateReplica } from "./state-replica.ts";
 
 /** What a draft needs of its store. */
 export interface StateDraftContext {
@@ -130,8 +131,7 @@ export class StateDraft {
       else if (ended?.isReaped === true) this.#change(this.#gone(change.key, change.holder ?? ended.holder, false));
       return this.#done();
     }
-    const endedAt = ended === null || ended.isReaped ? 0 : ended.version;
-    const refused = refuseRestoration(change, entry, endedAt);
+    const refused = refuseRestoration(change, entry, ended);
     if (refused !== null) return refused;
     return this.#setAs(change, entry, ttlMs);
   }
@@ -180,7 +180,7 @@ export class StateDraft {
   }
 
   /** How the last entry of a key ended, in this block or before it. */
-  #endOf(key: string): EntryEnd | null {
+  #endOf(key: string): EndedEntry | null {
     const index = this.#changes.findLastIndex((change) => change.key === key);
     const last = this.#changes[index];
     if (last === undefined) return this.#replica.endOf(key);

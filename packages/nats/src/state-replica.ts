@@ -5,6 +5,7 @@ import {
   parsePlace,
   payloadSize,
   Ring,
+  type EndedEntry,
   type EntryRecord,
   type Faults,
   type Page,
@@ -16,14 +17,6 @@ import {
 } from "@carillon/server/backplane";
 import { isGone, type CarriedEntry, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
 import type { KeptBlock } from "./log-assembly.ts";
-
-/** How an entry ended: the version of its removal, and whether it was for the silence of a node, and not by anybody. */
-export interface EntryEnd {
-  readonly version: number;
-  /** The last session that had to do with it; null: none. */
-  readonly holder: string | null;
-  readonly isReaped: boolean;
-}
 
 /** An entry with what only the store needs to know about it. */
 export interface Held {
@@ -76,7 +69,7 @@ export class StateReplica {
   #entries = new Map<string, Held>();
   readonly #journal = new Ring<Change>();
   /** The removals in the journal whose keys have not come back. */
-  readonly #tombstones = new Map<string, EntryEnd>();
+  readonly #tombstones = new Map<string, EndedEntry>();
   /** When entries end, the next one first: all entries of a channel live equally long. */
   readonly #ends = new Map<string, number>();
   /** How many owned entries each node speaks for. */
@@ -131,7 +124,7 @@ export class StateReplica {
   }
 
   /** How the last entry of a key ended, as far as the journal knows; null: there is one, or nothing is known. */
-  endOf(key: string): EntryEnd | null {
+  endOf(key: string): EndedEntry | null {
     return this.#tombstones.get(key) ?? null;
   }
 

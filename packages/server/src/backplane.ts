@@ -62,6 +62,7 @@ export {
   isRefresh,
   refuseChange,
   refuseRestoration,
+  type EndedEntry,
   type EntryChange,
   type HeldEntry,
   type SetChange,

@@ -170,7 +170,8 @@ local function change(i)
   if restores then
     local isOwn = held and held.instance == instance and (held.holder == holder or isLater(holder, held.holder))
     if held and not isOwn then return '-conflict ' .. int(version) end
-    if gone and not isReaped and tonumber(gone) > tonumber(expect) then return '-conflict 0' end
+    local isUndone = gone and not isReaped and tonumber(gone) > tonumber(expect)
+    if isUndone and not isLater(holder, last) then return '-conflict 0' end
   end
   if ttl ~= 0 and not (restores and held) then redis.call('ZADD', endsKey, int(now + ttl), key) end
   if instance ~= '' then redis.call('SADD', ARGV[10], ARGV[6]) end

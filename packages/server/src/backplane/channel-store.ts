@@ -99,7 +99,8 @@ export interface ApplyRequest {
         /**
          * Set again by the node, after {@link StoreSink.ownershipLost}: the version that it had. Done only if the key has no
          * entry, or has one that `holder` or an earlier session of its instance holds, and refused with `conflict` if anybody but the store itself has ended
-         * it since, at a later version: in a store that went back, an earlier end is of an entry before. Its TTL goes on
+         * it since, at a later version, in the hands of `holder` or of others: in a store that went back, an earlier end is of an
+         * entry before, and one in the hands of an earlier session of the instance is not of this one. Its TTL goes on
          * if it is there.
          */
         readonly restores?: number;

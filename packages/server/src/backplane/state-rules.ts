@@ -15,6 +15,15 @@ export interface HeldEntry {
   readonly owner: Publisher | null;
 }
 
+/** How an entry ended, as far as the rules go. */
+export interface EndedEntry {
+  readonly version: number;
+  /** The last session that had to do with it; null: none. */
+  readonly holder: string | null;
+  /** It was ended for the silence of a node, and not by anybody. */
+  readonly isReaped: boolean;
+}
+
 /**
  * The holder that a removal leaves with its key, for those who come too late: who asked for it, or who held what ended by
  * itself, by a release, or by the application.
@@ -72,18 +81,18 @@ export function refuseChange(
 
 /**
  * Why an entry is not set again for an owner whose node was silent; null if it is. An entry that an earlier session of the
- * instance holds is in a store that went back, and is taken over. `endedAt`: version at which
- * somebody ended the entry of the key who was not the store itself, as far as the store knows; 0: nobody did.
+ * instance holds is in a store that went back, and is taken over; and what such a session's end has ended there, without the
+ * later one, is set again. `end`: how the last entry of the key ended, as far as the store knows; null: it has one, or nothing is known.
  */
 export function refuseRestoration(
   { restores, owner, holder }: SetChange,
   held: (Pick<HeldEntry, "owner" | "version"> & { readonly holder: string | null }) | null,
-  endedAt: number,
+  end: EndedEntry | null,
 ): Failure | null {
   if (restores === undefined) return null;
   const isOwn =
     held === null
-      ? endedAt <= restores
+      ? end === null || end.isReaped || end.version <= restores || isLaterSession(holder, end.holder)
       : held.owner?.instance === owner?.instance && (held.holder === holder || isLaterSession(holder, held.holder));
   if (isOwn) return null;
   const message = "Expected an entry that nobody has ended or taken over meanwhile.";

@@ -4,7 +4,14 @@ import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channe
 import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
 import { type EntryRecord, payloadSize, type RemovalRecord, type StateRecord } from "./records.ts";
 import { Ring } from "./ring.ts";
-import { holderAfter, isRefresh, refuseChange, refuseRestoration, type SetChange } from "./state-rules.ts";
+import {
+  holderAfter,
+  isRefresh,
+  refuseChange,
+  refuseRestoration,
+  type EndedEntry,
+  type SetChange,
+} from "./state-rules.ts";
 
 type Change = ApplyRequest["change"];
 
@@ -13,15 +20,6 @@ interface Held {
   record: EntryRecord;
   /** The session that speaks for the owner. */
   holder: string | null;
-}
-
-/** How an entry ended. */
-interface Tombstone {
-  readonly version: number;
-  /** The last session that had to do with the key. */
-  readonly holder: string | null;
-  /** It was ended for the silence of a node, and not by anybody. */
-  readonly isReaped: boolean;
 }
 
 /** One past change: enough to link positions and to find the latest value. */
@@ -55,7 +53,7 @@ export class State {
   readonly #ends = new Map<string, number>();
   readonly #journal = new Ring<JournalEntry>();
   /** The removals in the journal whose keys have not come back. */
-  readonly #tombstones = new Map<string, Tombstone>();
+  readonly #tombstones = new Map<string, EndedEntry>();
   readonly #ports: Ports;
   readonly #faults: Faults;
   readonly #journalMax: number;
@@ -165,9 +163,8 @@ export class State {
   }
 
   #refuseRestoration(change: SetChange, held: Held | undefined): Failure | null {
-    const tombstone = this.#tombstones.get(change.key);
-    const endedAt = tombstone === undefined || tombstone.isReaped ? 0 : tombstone.version;
-    return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, endedAt);
+    const end = this.#tombstones.get(change.key) ?? null;
+    return refuseRestoration(change, held === undefined ? null : { ...held.record, holder: held.holder }, end);
   }
 
   #set(change: SetChange): EntryRecord {

@@ -159,6 +159,13 @@ export const sessionOrderCases: readonly ConformanceCase[] = [
       equal(failed(await restore(1, version)).code, "replaced");
       succeeded(await release(world, 1));
       deepEqual(await values(world, OWNED), ['a="again 2"']);
+      // What the store went back to has ended with the earlier session by now.
+      succeeded(await release(world, 2));
+      succeeded(await restore(3, version));
+      deepEqual(await values(world, OWNED), ['a="again 3"']);
+      // Its own end counts.
+      succeeded(await release(world, 3));
+      equal(failed(await restore(3, version)).code, "conflict");
     },
   },
 ];
