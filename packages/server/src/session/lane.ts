@@ -6,6 +6,10 @@ export interface Beats {
 
 /** For how long a hold lasts once its sender has read of the failure and sends other publishes all the same. */
 const HOLD_MS = 10_000;
+/** It ends when so long nothing was refused: not in the middle of publishes that were sent together. */
+const PAUSE_MS = 1_000;
+/** A sender without pauses is held back no longer than this. */
+const HOLD_MAX_MS = 30_000;
 
 /** Work of a lane: calls `release` once, when the next may start. */
 export type LaneTask = (release: () => void) => void;
@@ -22,12 +26,12 @@ export class Lane {
   #isBusy = false;
   /** The publish that failed in a way that invites a repetition; others wait for it (P2). */
   #heldBy: string | null = null;
-  /** The first that was refused for its sake. */
-  #refused: string | null = null;
   /** Heartbeats that had gone out when it failed. */
   #heldAt = 0;
-  /** Null while its sender need not know of the failure yet. */
-  #heldUntil: number | null = null;
+  /** Since when its sender knows of the failure; null: it need not know yet. */
+  #knownAt: number | null = null;
+  /** When another was last refused for its sake. */
+  #refusedAt = -Infinity;
 
   constructor(channel: string, beats: Beats) {
     this.channel = channel;
@@ -49,7 +53,10 @@ export class Lane {
   /** Holds publishes back for the one that failed, until it is sent again or was given up. */
   hold(id: string): void {
     // Those that are refused for its sake must not keep up the hold of one that was given up.
-    if (this.#heldBy === null) this.#holdFor(id);
+    if (this.#heldBy !== null) return;
+    this.#heldBy = id;
+    this.#heldAt = this.#beats.sent;
+    this.#knownAt = null;
   }
 
   /**
@@ -57,35 +64,25 @@ export class Lane {
    * behind it can follow without waiting for its result, and fails with it if it fails again.
    *
    * A sender that never comes back for it must not be stuck for ever, and one that is slow to read must not be taken for
-   * such a sender: only the answer to a heartbeat that went out behind the failure shows that the failure was read. Then
-   * the first of those that were refused has to come, once: the hold may end in the middle of them, and what follows must
-   * not overtake those before.
+   * such a sender: only the answer to a heartbeat that went out behind the failure shows that the failure was read. Nor may
+   * the hold end between two publishes that were sent together: the one would be refused for the sake of what is given up,
+   * and the other overtake it.
    */
   isHeldFor(id: string, nowMs: number): boolean {
-    if (this.#heldBy !== null && this.#beats.answered > this.#heldAt) this.#heldUntil ??= nowMs + HOLD_MS;
-    if (this.#heldUntil !== null && nowMs >= this.#heldUntil) this.#pass();
-    if (this.#heldBy === id) this.#heldBy = null;
     if (this.#heldBy === null) return false;
-    this.#refused ??= id;
+    if (this.#beats.answered > this.#heldAt) this.#knownAt ??= nowMs;
+    if (this.#heldBy === id || this.#isOver(nowMs)) {
+      this.#heldBy = null;
+      return false;
+    }
+    this.#refusedAt = nowMs;
     return true;
   }
 
-  /** The one that held was given up. */
-  #pass(): void {
-    const next = this.#refused;
-    if (next === null || next === this.#heldBy) this.#heldBy = this.#heldUntil = null;
-    else {
-      this.#holdFor(next);
-      // It was refused before, and is the last that is waited for.
-      this.#refused = next;
-    }
-  }
-
-  #holdFor(id: string): void {
-    this.#heldBy = id;
-    this.#refused = null;
-    this.#heldAt = this.#beats.sent;
-    this.#heldUntil = null;
+  #isOver(nowMs: number): boolean {
+    if (this.#knownAt === null) return false;
+    const sinceMs = nowMs - this.#knownAt;
+    return sinceMs >= HOLD_MAX_MS || (sinceMs >= HOLD_MS && nowMs - this.#refusedAt >= PAUSE_MS);
   }
 
   #start(task: LaneTask): void {
