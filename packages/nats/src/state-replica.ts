@@ -1,8 +1,8 @@
 import {
+  changesAfter,
   firstPlace,
   formatPlace,
   nextPlace,
-  parsePlace,
   payloadSize,
   Ring,
   type EndedEntry,
@@ -13,6 +13,7 @@ import {
   type Place,
   type Ports,
   type Snapshot,
+  type StateLink,
   type StateRecord,
 } from "@carillon/server/backplane";
 import { isGone, type CarriedEntry, type StateBlock, type StoredChange, type StoredEntry } from "./block.ts";
@@ -29,9 +30,7 @@ export interface Held {
   seq: number;
 }
 
-interface Change {
-  readonly record: StateRecord;
-  readonly before: string;
+interface Change extends StateLink {
   readonly seq: number;
 }
 
@@ -163,22 +162,16 @@ export class StateReplica {
 
   /** The latest value of each key that changed after a position, in order of version; a gap: take a snapshot. */
   read(after: string, bounds: PageBounds): Page {
-    const start = parsePlace(after);
-    const offset = start === null ? -1 : start.offset - (this.#top.offset - this.#journal.length);
-    const isKnown = start !== null && this.#verify(start, offset);
-    if (!isKnown) return { prev: this.top, pos: this.top, records: [], atTop: true, gap: "trimmed" };
-    const records: StateRecord[] = [];
-    let bytes = 0;
-    let index = offset;
-    for (; index < this.#journal.length; index++) {
-      const { record } = this.#journal.at(index);
-      if (!this.#isLatest(record)) continue;
-      bytes += record.kind === "entry" ? payloadSize(record.data) : 0;
-      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
-      records.push(record);
-    }
-    const pos = index === this.#journal.length ? this.#top : this.#placeBefore(index);
-    return { prev: after, pos: formatPlace(pos), records, atTop: index === this.#journal.length, gap: null };
+    return changesAfter(
+      {
+        top: this.#top,
+        journal: this.#journal,
+        isLatest: (record) => this.#isLatest(record),
+        ignoresTags: this.#context.faults.has("no-tag-check"),
+      },
+      after,
+      bounds,
+    );
   }
 
   /** All entries, oldest version first. */
@@ -272,21 +265,10 @@ export class StateReplica {
     }
   }
 
-  #verify(place: Place, index: number): boolean {
-    if (place.epoch !== this.#top.epoch || index < 0 || index > this.#journal.length) return false;
-    const tag = index < this.#journal.length ? this.#journal.at(index).before : this.#top.tag;
-    return tag === place.tag || this.#context.faults.has("no-tag-check");
-  }
-
   /** True for the newest record of its key: older ones are what conflation skips. */
   #isLatest(record: StateRecord): boolean {
     if (record.kind === "entry") return this.#entries.get(record.key)?.record.version === record.version;
     return this.#tombstones.get(record.key)?.version === record.version;
-  }
-
-  #placeBefore(index: number): Place {
-    const base = this.#top.offset - this.#journal.length;
-    return { epoch: this.#top.epoch, offset: base + index, tag: this.#journal.at(index).before };
   }
 }
 

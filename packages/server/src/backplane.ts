@@ -45,6 +45,7 @@ export {
   type LogEntry,
   type RetainedLog,
 } from "./backplane/retained-log.ts";
+export { changesAfter, type RetainedState, type StateLink } from "./backplane/retained-state.ts";
 export { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./backplane/position.ts";
 export type {
   AmendRecord,

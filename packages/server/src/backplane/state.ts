@@ -1,8 +1,9 @@
 import type { Ports } from "../core/ports.ts";
 import type { Faults } from "../core/faults.ts";
 import type { ApplyRequest, Failure, Page, PageBounds, Snapshot } from "./channel-store.ts";
-import { firstPlace, formatPlace, nextPlace, parsePlace, type Place } from "./position.ts";
-import { type EntryRecord, payloadSize, type RemovalRecord, type StateRecord } from "./records.ts";
+import { firstPlace, formatPlace, nextPlace, type Place } from "./position.ts";
+import type { EntryRecord, RemovalRecord, StateRecord } from "./records.ts";
+import { changesAfter, type StateLink } from "./retained-state.ts";
 import { Ring } from "./ring.ts";
 import {
   holderAfter,
@@ -20,12 +21,6 @@ interface Held {
   record: EntryRecord;
   /** The session that speaks for the owner. */
   holder: string | null;
-}
-
-/** One past change: enough to link positions and to find the latest value. */
-interface JournalEntry {
-  readonly record: StateRecord;
-  readonly before: string;
 }
 
 /** What a change came to: the records to deliver (none for a mere refresh), or why not. */
@@ -51,7 +46,7 @@ export class State {
   readonly #entries = new Map<string, Held>();
   /** Monotonic times at which entries end, the next one first: all entries of a channel live equally long. */
   readonly #ends = new Map<string, number>();
-  readonly #journal = new Ring<JournalEntry>();
+  readonly #journal = new Ring<StateLink>();
   /** The removals in the journal whose keys have not come back. */
   readonly #tombstones = new Map<string, EndedEntry>();
   readonly #ports: Ports;
@@ -139,22 +134,16 @@ export class State {
 
   /** The latest value of each key that changed after a position, in order of version; a gap: take a snapshot. */
   read(after: string, bounds: PageBounds): Page {
-    const start = parsePlace(after);
-    const offset = start === null ? -1 : start.offset - (this.#top.offset - this.#journal.length);
-    const isKnown = start !== null && this.#verify(start, offset);
-    if (!isKnown) return { prev: this.top, pos: this.top, records: [], atTop: true, gap: "trimmed" };
-    const records: StateRecord[] = [];
-    let bytes = 0;
-    let index = offset;
-    for (; index < this.#journal.length; index++) {
-      const { record } = this.#journal.at(index);
-      if (!this.#isLatest(record)) continue;
-      bytes += record.kind === "entry" ? payloadSize(record.data) : 0;
-      if (records.length === bounds.items || (bytes > bounds.bytes && records.length > 0)) break;
-      records.push(record);
-    }
-    const pos = index === this.#journal.length ? this.#top : this.#placeBefore(index);
-    return { prev: after, pos: formatPlace(pos), records, atTop: index === this.#journal.length, gap: null };
+    return changesAfter(
+      {
+        top: this.#top,
+        journal: this.#journal,
+        isLatest: (record) => this.#isLatest(record),
+        ignoresTags: this.#faults.has("no-tag-check"),
+      },
+      after,
+      bounds,
+    );
   }
 
   /** All entries, oldest version first. */
@@ -205,7 +194,7 @@ export class State {
     return before;
   }
 
-  #remember(entry: JournalEntry): void {
+  #remember(entry: StateLink): void {
     this.#journal.push(entry);
     if (this.#journal.length <= this.#journalMax) return;
     const oldest = this.#journal.shift()?.record;
@@ -218,21 +207,10 @@ export class State {
     return { ok: true, prev, pos: this.top, version, records };
   }
 
-  #verify(place: Place, index: number): boolean {
-    if (place.epoch !== this.#top.epoch || index < 0 || index > this.#journal.length) return false;
-    const tag = index < this.#journal.length ? this.#journal.at(index).before : this.#top.tag;
-    return tag === place.tag || this.#faults.has("no-tag-check");
-  }
-
   /** True for the newest record of its key: older ones are what conflation skips. */
   #isLatest(record: StateRecord): boolean {
     const held = this.#entries.get(record.key);
     if (record.kind === "entry") return held?.record === record;
     return this.#tombstones.get(record.key)?.version === record.version;
-  }
-
-  #placeBefore(index: number): Place {
-    const base = this.#top.offset - this.#journal.length;
-    return { epoch: this.#top.epoch, offset: base + index, tag: this.#journal.at(index).before };
   }
 }
