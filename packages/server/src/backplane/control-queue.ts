@@ -12,6 +12,15 @@ const WAITING_MAX = 10_000;
 /** Commonly a message has a hundred; answers to surveys have up to 65,536. */
 const WAITING_CHARACTERS = 16_777_216;
 
+/** One message that waits. */
+interface Waiting {
+  /** As JSON. */
+  readonly text: string;
+  readonly isSurvey: boolean;
+}
+
+const MISSED = JSON.stringify({ type: "missed" } satisfies ControlMessage);
+
 /** What a {@link ControlQueue} needs. */
 export interface ControlQueueContext {
   /** Tells this node's batches from others'. */
@@ -26,16 +35,18 @@ export interface ControlQueueContext {
 /**
  * Control messages on their way to other nodes. They go out in batches, in order and one batch at a time: thousands of
  * instances that come back are told of by far fewer messages of the store. What can't be sent waits, up to a bound; of what
- * is more than that the oldest is let go of, and counted in the log.
+ * is more than that the oldest is let go of, and counted in the log. Other nodes are told that they missed something then,
+ * for it may have been that somebody's access was revoked (P7); not for a survey, which its asker gives up by itself.
  */
 export class ControlQueue {
   readonly #context: ControlQueueContext;
-  /** As JSON text. */
-  readonly #waiting = new Ring<string>();
+  readonly #waiting = new Ring<Waiting>();
   #characters = 0;
   /** On its way; it may have arrived, so nothing is taken out of it any more. */
   #batch: string | null = null;
   #dropped = 0;
+  /** Nodes are to be told that they missed something, before anything else. */
+  #hasMissed = false;
 
   constructor(context: ControlQueueContext) {
     this.#context = context;
@@ -49,7 +60,7 @@ export class ControlQueue {
   /** Puts a message behind the others. */
   push(message: ControlMessage): void {
     const text = JSON.stringify(message);
-    this.#waiting.push(text);
+    this.#waiting.push({ text, isSurvey: message.type === "ask" || message.type === "answer" });
     this.#characters += text.length;
     while (this.#waiting.length > WAITING_MAX || this.#characters > WAITING_CHARACTERS) this.#drop();
   }
@@ -60,19 +71,21 @@ export class ControlQueue {
     const { self, bytesMax } = this.#context;
     const most = bytesMax?.() ?? Number.POSITIVE_INFINITY;
     const messages: string[] = [];
-    let bytes = AROUND_BYTES + self.length;
+    let bytes = AROUND_BYTES + MISSED.length + self.length;
     for (let first = this.#waiting.first; first !== undefined; first = this.#waiting.first) {
-      const more = Buffer.byteLength(first) + 1;
+      const more = Buffer.byteLength(first.text) + 1;
       const isFull = messages.length === BATCH_MAX || bytes + more > Math.min(BATCH_BYTES, most);
       if (messages.length > 0 && isFull) break;
       this.#shift();
       if (bytes + more > most) {
-        this.#refuse(more);
+        this.#refuse(first, more);
         continue;
       }
       bytes += more;
-      messages.push(first);
+      messages.push(first.text);
     }
+    if (this.#hasMissed) messages.unshift(MISSED);
+    this.#hasMissed = false;
     if (messages.length > 0) this.#batch = `["${self}",[${messages.join(",")}]]`;
     return this.#batch;
   }
@@ -96,19 +109,23 @@ export class ControlQueue {
   }
 
   #drop(): void {
-    this.#shift();
+    const dropped = this.#shift();
+    if (dropped?.isSurvey === false) this.#hasMissed = true;
     const { logger, broker } = this.#context;
     if (this.#dropped++ === 0) logger.warn(`Messages to other nodes are dropped: too many wait for ${broker}.`);
   }
 
   /** It would never go through, and nothing behind it either. */
-  #refuse(bytes: number): void {
+  #refuse({ isSurvey }: Waiting, bytes: number): void {
     const { logger, broker } = this.#context;
+    if (!isSurvey) this.#hasMissed = true;
     logger.warn(`A message to other nodes was dropped: ${broker} takes none of that size.`, { bytes });
   }
 
-  #shift(): void {
-    this.#characters -= this.#waiting.shift()?.length ?? 0;
+  #shift(): Waiting | undefined {
+    const first = this.#waiting.shift();
+    this.#characters -= first?.text.length ?? 0;
+    return first;
   }
 }
 

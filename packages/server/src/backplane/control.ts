@@ -25,8 +25,8 @@ export type ControlMessage =
       readonly error?: string;
     }
   /**
-   * Never sent: the bus hands it on when messages may have gone by this node that it can't get any more. Whatever they
-   * said must be taken for said (P7).
+   * Never asked for: the bus hands it on when messages may have gone by this node that it can't get any more, or were never
+   * sent since too many waited. Whatever they said must be taken for said (P7).
    */
   | { readonly type: "missed" };
 
@@ -44,7 +44,7 @@ export interface ClusterNode {
  * - A message reaches every node at least once, or the node is told that it missed some (`missed`); in no promised order.
  *   Nothing is promised to a node that opens the backplane after the message was sent: it has no sessions to act on.
  * - A node's own messages are handed to it as well, within the call. While the store can't be reached, what is sent waits,
- *   up to a bound, beyond which the oldest are let go of with a warning. What was sent before the backplane is closed goes
+ *   up to a bound, beyond which the oldest are let go of with a warning, and `missed` goes out in their place. What was sent before the backplane is closed goes
  *   out first, if the store can be reached.
  * - A node that was out of touch is handed what it missed before the store delivers to it, or answers its reads, again
  *   (P7).
