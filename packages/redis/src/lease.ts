@@ -5,11 +5,11 @@ import { listOf, textAt } from "./reply.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 /** Between beats. By so much earlier than a node dies may it have been heard last. */
-const BEAT_MS = 500;
+const BEAT_MS = 400;
 /** A node that was not heard for so long is dead. */
 const DEAD_MS = 3_000;
 /** So long before the grace is over, counted from the last beat, the ends begin: by then all must be through. */
-const REAPING_MS = 1_000;
+const REAPING_MS = 1_200;
 /** Without a beat of anybody for so long, it was Redis that was away. */
 const OUTAGE_MS = 2_000;
 /** For how long the dead are remembered, so that nothing they wrote late stays. */
@@ -32,7 +32,7 @@ export interface LeaseContext {
 }
 
 /**
- * Who is alive. A node beats twice a second under an incarnation of its own, and its entries in state channels carry it.
+ * Who is alive. A node beats every 0.4 s under an incarnation of its own, and its entries in state channels carry it.
  * When a node has been silent for nearly the grace, any other ends its entries, at that moment and not at its next beat;
  * all buckets at once, each channel in few acts, after which whatever the dead node may still write is refused. Doing it
  * twice does nothing.
