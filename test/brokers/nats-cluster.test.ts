@@ -96,14 +96,14 @@ describe("several nodes on one NATS", () => {
     await using server = await NatsServer.start();
     await using one = await Store.open(server);
     await using two = await Store.open(server);
-    one.backplane.control.send({ type: "replace", instance: "i_1", session: "s_1" });
+    one.backplane.control.send({ type: "replace", instance: "i_1", session: "s_1", term: 2 });
     for (const store of [one, two]) await until(() => store.controls.length === 1);
     await server.stop();
-    one.backplane.control.send({ type: "replace", instance: "i_2", session: "s_2" });
+    one.backplane.control.send({ type: "replace", instance: "i_2", session: "s_2", term: 2 });
     await server.start();
     for (const store of [one, two]) {
       await until(() => store.controls.length === 2);
-      expect(store.controls.at(-1)).toEqual({ type: "replace", instance: "i_2", session: "s_2" });
+      expect(store.controls.at(-1)).toEqual({ type: "replace", instance: "i_2", session: "s_2", term: 2 });
     }
   });
 

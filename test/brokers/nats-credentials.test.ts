@@ -154,7 +154,8 @@ describe("credentials in NATS", () => {
     using requests = new Requests(server);
     await requests.taken();
     const instances = Array.from({ length: 1_200 }, (_, index) => `i_${index}`);
-    for (const instance of instances) one.backplane.control.send({ type: "replace", instance, session: "s_1" });
+    for (const instance of instances)
+      one.backplane.control.send({ type: "replace", instance, session: "s_1", term: 2 });
     const told = (store: Store): string[] =>
       store.controls.flatMap((message) => (message.type === "replace" ? [message.instance] : []));
     for (const store of [one, two]) await expect.poll(() => told(store)).toEqual(instances);

@@ -29,7 +29,7 @@ describe.skipIf(WITHOUT_REDIS !== null)(
       await until(() => CHANNELS.every((channel) => two.delivered(channel).length === 1), "delivery everywhere");
       const again = await two.publish(CHANNELS[7] ?? "", "p1");
       expect(again.ok && again.duplicate).toBe(true);
-      one.store.control.send({ type: "replace", instance: "i_1", session: "s_1" });
+      one.store.control.send({ type: "replace", instance: "i_1", session: "s_1", term: 2 });
       await until(() => two.controls.length > 0, "the message");
       for (let index = 0; index < 20; index++) {
         await new Promise((done) => one.store.tickets.put(`k${index}`, "v", 60_000, done));

@@ -216,7 +216,8 @@ export class Node implements SessionHost, StoreSink {
     // A ticket begins an instance, which nobody else can have: to tell every node of it would make connects cost as many
     // messages as there are nodes.
     if (comesBack) {
-      this.backplane.control.send({ type: "replace", instance: identity.instance, session: session.id });
+      const { instance, term } = identity;
+      this.backplane.control.send({ type: "replace", instance, session: session.id, term });
     }
     this.hooks.connected(identity, (channels) => {
       for (const channel of channels) session.subscribeFromServer(channel);

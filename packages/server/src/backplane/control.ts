@@ -5,8 +5,8 @@ import type { Answer } from "./channel-store.ts";
 export type ControlMessage =
   /** End every session of the user; with `revoked`, for good. */
   | { readonly type: "disconnect"; readonly user: string; readonly code: number; readonly reason: string }
-  /** End every other session of the instance: it came back as `session`. */
-  | { readonly type: "replace"; readonly instance: string; readonly session: string }
+  /** End every other session of the instance up to the term: it came back as `session`. Late, it ends none that came after. */
+  | { readonly type: "replace"; readonly instance: string; readonly session: string; readonly term: number }
   /** Subscribe every session of the user to the channel. */
   | { readonly type: "subscribe"; readonly user: string; readonly channel: string }
   /** End every subscription of the user to the channel, and forget the grant. */

@@ -23,7 +23,8 @@ export function carryOut(message: ControlMessage, surroundings: ControlSurroundi
   switch (message.type) {
     case "replace":
       for (const session of registry.ofInstance(message.instance)) {
-        if (session.id !== message.session) session.end(CLOSE_CODES.replaced.code, CLOSE_CODES.replaced.text, false);
+        if (session.id === message.session || session.identity.term > message.term) continue;
+        session.end(CLOSE_CODES.replaced.code, CLOSE_CODES.replaced.text, false);
       }
       return;
     case "disconnect":

@@ -23,6 +23,8 @@ import type { Outbox, OutboxOwner } from "./outbox.ts";
 export interface Identity {
   readonly user: { readonly id: string };
   readonly instance: string;
+  /** Which of its instance's sessions this is; see `core/holder.ts`. */
+  readonly term: number;
   /** Scope of the instance's publication ids. One text: it is kept with each of them. */
   readonly scope: string;
   /** The same as it travels with publications and entries; one object, shared by all of them. */

@@ -4,7 +4,7 @@ import type { Payload } from "../backplane/records.ts";
 import { flatText } from "../core/flat-text.ts";
 import { formatHolder } from "../core/holder.ts";
 import type { SmallMap } from "../core/small-map.ts";
-import type { AdmissionReceipt, Admitted, Refreshed } from "../policy/admission.ts";
+import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { CommandContext } from "./command.ts";
@@ -42,7 +42,6 @@ export class SessionContext implements CommandContext {
   identity: Identity;
   receipt: AdmissionReceipt;
   readonly #owner: ContextOwner;
-  readonly #term: number;
   /** One text for all that it sets; null until it changes something. */
   #holder: string | null = null;
   #grants: GrantCache | null = null;
@@ -53,15 +52,15 @@ export class SessionContext implements CommandContext {
   /** What the session holds for its instance; null until it sets something. */
   heldEntries: HeldEntries | null = null;
 
-  constructor(owner: ContextOwner, identity: Identity, { term, receipt }: Pick<Admitted, "term" | "receipt">) {
+  constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
     this.#owner = owner;
     this.identity = identity;
-    this.#term = term;
     this.receipt = receipt;
   }
 
   get holder(): string {
-    this.#holder ??= flatText(formatHolder(this.identity.instance, this.#term, this.#owner.id));
+    const { instance, term } = this.identity;
+    this.#holder ??= flatText(formatHolder(instance, term, this.#owner.id));
     return this.#holder;
   }
 

@@ -275,9 +275,9 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
-    const { user, instance, lifetimeMs, receipt } = admitted;
+    const { user, instance, term, lifetimeMs, receipt } = admitted;
     const publisher = { user: user.id, instance };
-    const context = new SessionContext(this, { user, instance, scope: `i:${instance}`, publisher }, admitted);
+    const context = new SessionContext(this, { user, instance, term, scope: `i:${instance}`, publisher }, receipt);
     this.#context = context;
     const refusal = host.opened(this);
     if (refusal !== null) {

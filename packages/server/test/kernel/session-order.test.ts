@@ -93,6 +93,19 @@ describe("A session that a later one of its instance has overtaken", () => {
     expect(here.read()).toEqual([{ closed: 4004 }]);
   });
 
+  it("ends when it is told of that, but not when it hears late of an earlier one", () => {
+    const back = new Peer(kernel, world);
+    back.connect({ resume });
+    expect(here.read()).toEqual([{ closed: 4004 }]);
+    const told = { type: "replace", instance, session: "s_elsewhere" } as const;
+    kernel.node.onControl({ ...told, term: 1 });
+    back.send(set(2, "here"));
+    expect(entries(BOARD)).toEqual(['"here"']);
+    back.read();
+    kernel.node.onControl({ ...told, term: 3 });
+    expect(back.read()).toEqual([{ closed: 4004 }]);
+  });
+
   it("comes back as the latest, and sets what it wants", () => {
     elsewhere(BOARD, { key: "k", data: '"elsewhere"' });
     here.send(set(2, "late"));

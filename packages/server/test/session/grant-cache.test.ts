@@ -10,6 +10,7 @@ const GRANTS_MAX = 8;
 const ANN: Identity = {
   user: { id: "ann" },
   instance: "i_1",
+  term: 1,
   scope: "i:i_1",
   publisher: { user: "ann", instance: "i_1" },
 };

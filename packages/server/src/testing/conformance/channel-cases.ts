@@ -41,9 +41,9 @@ export const channelCases: readonly ConformanceCase[] = [
     name: "a message on the control bus comes back to its own node",
     async run(world) {
       const { control } = await world.open();
-      control.send({ type: "replace", instance: "i_1", session: "s_1" });
+      control.send({ type: "replace", instance: "i_1", session: "s_1", term: 2 });
       await world.until(() => world.controls.length > 0, "the message");
-      deepEqual(world.controls[0], { type: "replace", instance: "i_1", session: "s_1" });
+      deepEqual(world.controls[0], { type: "replace", instance: "i_1", session: "s_1", term: 2 });
     },
   },
 ];
