@@ -24,8 +24,8 @@ export interface CrashOutcome {
 }
 
 /**
- * Whoever is back so soon must not have been missed by anybody: presence has to be right 5 s after the kill, what a node
- * leaves behind may take 0.75 s to end, and the last that was heard of the node may have been a second before the kill.
+ * Whoever is back so soon must not have been missed by anybody: what a node leaves behind begins to end 3.8 s after its last
+ * beat, which may have been 0.4 s before the kill; the rest is for the way of whoever comes back.
  */
 const IN_TIME_MS = 3_250;
 /** Whoever comes back, is back within this time: the backoff of the first attempts, and a node that lets thousands in. */
