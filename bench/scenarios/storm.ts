@@ -27,7 +27,7 @@ export const STORM: Scenario = {
     const clients = context.isQuick ? 2_000 : 5_000;
     return fresh(
       context,
-      Math.min(context.rounds, 3),
+      Math.min(context.rounds, 2),
       () => ({}),
       (subject) => sample(subject, clients),
     );
