@@ -37,13 +37,17 @@ export interface LeaseContext {
  * all buckets at once, each channel in few acts, after which whatever the dead node may still write is refused. Doing it
  * twice does nothing.
  *
- * An incarnation is the node's id, when it began, and a number that grows each time the node begins anew.
+ * An incarnation is the node's id, when it began, and a number that grows each time the node begins anew. Nothing is written
+ * under one before it is in the list of nodes: what a node leaves that dies before its next beat, or whose beat a Redis that went
+ * back has forgotten, would be nobody's, and never end.
  */
 export class Lease {
   readonly id: string;
   readonly #context: LeaseContext;
   readonly #since: number;
   #turn = 0;
+  /** The next incarnation is wanted, and not yet in the list. */
+  #isBeginning = false;
   #beaten = "";
   #timer: Timer | null = null;
   #isClosed = false;
@@ -57,11 +61,12 @@ export class Lease {
 
   /** What this node's entries carry. */
   get incarnation(): string {
-    return [this.id, this.#since.toString(36), this.#turn.toString(36)].join(".");
+    return this.#incarnation(this.#turn);
   }
 
-  /** Others have declared this node dead. Its entries have ended; it goes on under another incarnation. */
-  lost(): void {
+  /** Others have declared an incarnation of this node dead. If it is that of now, the node goes on under another one. */
+  lost(incarnation: string): void {
+    if (this.#isBeginning || incarnation !== this.incarnation) return;
     this.#context.logger.warn("This node was out of touch for too long: entries of its sessions are set again.");
     this.#beginAnew();
   }
@@ -71,10 +76,7 @@ export class Lease {
    * what still carries the one of before, because Redis has forgotten its end, ends with that.
    */
   returned(): void {
-    if (this.#isClosed) return;
     this.#beginAnew();
-    this.#timer?.cancel();
-    void this.#tick();
   }
 
   start(): void {
@@ -85,13 +87,15 @@ export class Lease {
   async beat(): Promise<{ readonly nextMs: number; readonly silent: readonly string[] }> {
     const { broker, graceMs } = this.#context;
     const silenceMs = Math.max(DEAD_MS, graceMs - REAPING_MS);
-    const { incarnation } = this;
+    const turn = this.#isBeginning ? this.#turn + 1 : this.#turn;
+    const incarnation = this.#incarnation(turn);
     const reply = listOf(
       await broker.run(SHARED_BUCKET, SCRIPTS.beat, [this.#nodes], [incarnation, silenceMs, OUTAGE_MS]),
     );
     const [isNew = 0, nextMs = BEAT_MS, ...silent] = reply.map((_, index) => textAt(reply, index));
+    if (turn > this.#turn) this.#begin(turn);
     // It has beaten before and is not in the list: somebody has buried it, or Redis has forgotten it.
-    if (isNew === "1" && this.#beaten === incarnation && incarnation === this.incarnation) this.lost();
+    if (isNew === "1" && this.#beaten === incarnation) this.lost(incarnation);
     else this.#beaten = incarnation;
     return { nextMs: Number(nextMs), silent };
   }
@@ -123,8 +127,20 @@ export class Lease {
     this.#timer?.cancel();
   }
 
+  #incarnation(turn: number): string {
+    return [this.id, this.#since.toString(36), turn.toString(36)].join(".");
+  }
+
+  /** Beats for the next incarnation, at once; with every beat again, until Redis has it. */
   #beginAnew(): void {
-    this.#turn++;
+    if (this.#isClosed) return;
+    this.#isBeginning = true;
+    void this.#tick();
+  }
+
+  #begin(turn: number): void {
+    this.#turn = turn;
+    this.#isBeginning = false;
     this.#context.onLost();
   }
 

@@ -55,7 +55,7 @@ export class StateCalls {
       const reply = await this.#run(SCRIPTS.apply, channel, [...fixed, ...changes]);
       if (reply.length === 1) {
         const isDead = textAt(reply, 0) === "dead";
-        if (isDead) lease.lost();
+        if (isDead) lease.lost(incarnation);
         for (const { request } of batch) request.done(isDead ? LEASE_LOST : wrongKind(channel, "state"));
         return;
       }
