@@ -184,10 +184,14 @@ export class Link {
   #watchLater(): void {
     if (this.#watch !== null || this.#isClosed) return;
     const { ports, timeoutMs } = this.#options;
+    const dueMs = ports.monotonicMs() + WATCH_MS;
     this.#watch = ports.after(WATCH_MS, () => {
       this.#watch = null;
       if (this.#pending === 0) return;
-      if (ports.monotonicMs() - this.#heardMs > timeoutMs) {
+      const now = ports.monotonicMs();
+      // This process stood still: what Redis has answered meanwhile has not been read yet.
+      if (now - dueMs > WATCH_MS) this.#heardMs = now;
+      if (now - this.#heardMs > timeoutMs) {
         this.#stalled = true;
         this.#redis?.disconnect();
       } else this.#watchLater();
