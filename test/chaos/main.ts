@@ -92,5 +92,6 @@ else if (command !== null) {
     console.error("The run was not finished:", error);
     return false;
   });
-  if (!isOk) process.exitCode = 1;
+  // Not by itself: after a run that found something, a proxy or a timer may go on, and with it the process.
+  process.exit(isOk ? 0 : 1);
 }
