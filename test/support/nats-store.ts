@@ -51,8 +51,8 @@ export class Store extends ToldStore {
   }
 
   /** Sends a publish again until it is known how it ended. */
-  async publishUntilKnown(id: string, more: Partial<Publish> = {}): Promise<void> {
-    await this.untilKnown(() => ({ channel: ROOM, id, ...more }));
+  publishUntilKnown(id: string, more: Partial<Publish> = {}): Promise<string> {
+    return this.untilKnown(() => ({ channel: ROOM, id, ...more }));
   }
 
   /** Publishes, however long NATS takes to come back. Resolves to the position. */
