@@ -240,8 +240,10 @@ describe("the NATS backplane, when NATS fails", () => {
       await using one = await Store.open(server);
       await using two = await Store.open(server);
       // On a busy machine one may be refused for now; whoever publishes sends it again then.
-      const places = await Promise.all([one, two, one, two].map((store) => store.publishUntilKnown("p1")));
-      expect(new Set(places).size).toBe(1);
+      const results = await Promise.all([one, two, one, two].map((store) => store.publishUntilKnown("p1")));
+      expect(new Set(results.map(({ pos }) => pos)).size).toBe(1);
+      // None, if the answer to the one that landed was late.
+      expect(results.filter(({ duplicate }) => !duplicate).length).toBeLessThanOrEqual(1);
       expect(await two.everything()).toEqual(["p1"]);
       const other = await two.publish("p1", { idempotency: { scope: "i:i_1", fingerprint: "g", resend: null } });
       expect(other.ok ? "ok" : other.code).toBe("id_reused");

@@ -51,7 +51,7 @@ export class Store extends ToldStore {
   }
 
   /** Sends a publish again until it is known how it ended. */
-  publishUntilKnown(id: string, more: Partial<Publish> = {}): Promise<string> {
+  publishUntilKnown(id: string, more: Partial<Publish> = {}): Promise<Extract<AppendResult, { ok: true }>> {
     return this.untilKnown(() => ({ channel: ROOM, id, ...more }));
   }
 

@@ -83,11 +83,11 @@ export class ToldStore implements AsyncDisposable {
     if (opened !== null) await new Promise<void>((resolve) => opened.close(resolve));
   }
 
-  /** What a client does: it sends a publish again, a while later, until it knows how it ended. Resolves to the position. */
-  protected async untilKnown(attempt: (tries: number) => Publish): Promise<string> {
+  /** What a client does: it sends a publish again, a while later, until it knows how it ended. Resolves to the success. */
+  protected async untilKnown(attempt: (tries: number) => Publish): Promise<Extract<AppendResult, { ok: true }>> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const [result] = await this.append([attempt(tries)]);
-      if (result?.ok === true) return result.pos;
+      if (result?.ok === true) return result;
       const code = result?.code ?? "no result";
       if (!PASSING.has(code)) throw new Error(`Expected to be let in in the end, got ${code}.`);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

@@ -44,6 +44,8 @@ export class Link {
   #pending = 0;
   #heardMs = 0;
   #stalled = false;
+  /** The last look found no answer for too long. */
+  #isSilent = false;
   #isGathering = false;
   #lastError: Error | null = null;
 
@@ -184,14 +186,13 @@ export class Link {
   #watchLater(): void {
     if (this.#watch !== null || this.#isClosed) return;
     const { ports, timeoutMs } = this.#options;
-    const dueMs = ports.monotonicMs() + WATCH_MS;
     this.#watch = ports.after(WATCH_MS, () => {
       this.#watch = null;
+      const wasSilent = this.#isSilent;
+      this.#isSilent = this.#pending > 0 && ports.monotonicMs() - this.#heardMs > timeoutMs;
       if (this.#pending === 0) return;
-      const now = ports.monotonicMs();
-      // This process stood still: what Redis has answered meanwhile has not been read yet.
-      if (now - dueMs > WATCH_MS) this.#heardMs = now;
-      if (now - this.#heardMs > timeoutMs) {
+      // Twice: if this process stood still, what has come meanwhile is read between the first look and the second.
+      if (wasSilent && this.#isSilent) {
         this.#stalled = true;
         this.#redis?.disconnect();
       } else this.#watchLater();

@@ -63,11 +63,12 @@ export class TestNode extends ToldStore {
   }
 
   /** Sends a publish again, as one that may have been stored, until it is known how it ended. Resolves to the position. */
-  publishUntilKnown(channel: string, id: string): Promise<string> {
-    return this.untilKnown((tries) => {
+  async publishUntilKnown(channel: string, id: string): Promise<string> {
+    const { pos } = await this.untilKnown((tries) => {
       const resend = tries === 0 ? null : { epoch: this.epoch, at: Date.now() };
       return { channel, id, idempotency: { scope: "i:i_1", fingerprint: id, resend } };
     });
+    return pos;
   }
 
   apply(channel: string, change: ApplyRequest["change"], options: ChannelOptions = OWNED): Promise<ApplyResult> {
