@@ -41,10 +41,10 @@ describe("the pages of the wschat example", () => {
     await using _ = server;
     const ada = await open(url, "/", "Ada");
     await say(ada, "Is anybody here?");
-    await expect.poll(() => heard(ada), { timeout: 15_000 }).toEqual(["Ada: Is anybody here?"]);
+    await expect.poll(() => heard(ada)).toEqual(["Ada: Is anybody here?"]);
     // The SDK page has what was said before it came.
     const bob = await open(url, "/sdk", "Bob");
-    await expect.poll(() => heard(bob), { timeout: 15_000 }).toEqual(["Ada: Is anybody here?"]);
+    await expect.poll(() => heard(bob)).toEqual(["Ada: Is anybody here?"]);
     const eve = await open(url, "/", "Eve");
 
     const said = ["Ada: Is anybody here?"];
@@ -57,9 +57,9 @@ describe("the pages of the wschat example", () => {
         await expect.poll(() => heard(page)).toHaveLength(said.length - (page === eve ? 1 : 0));
       }
     }
-    await expect.poll(() => heard(ada), { timeout: 15_000 }).toEqual(said);
-    await expect.poll(() => heard(bob), { timeout: 15_000 }).toEqual(said);
-    await expect.poll(() => heard(eve), { timeout: 15_000 }).toEqual(said.slice(1));
+    await expect.poll(() => heard(ada)).toEqual(said);
+    await expect.poll(() => heard(bob)).toEqual(said);
+    await expect.poll(() => heard(eve)).toEqual(said.slice(1));
 
     // All at once: whatever the order is, it is the same for all.
     const count = 10;
@@ -68,9 +68,9 @@ describe("the pages of the wschat example", () => {
     };
     await Promise.all([talk(ada), talk(bob), talk(eve)]);
     const total = said.length + 3 * count;
-    await expect.poll(() => heard(ada), { timeout: 15_000 }).toHaveLength(total);
-    await expect.poll(() => heard(bob), { timeout: 15_000 }).toHaveLength(total);
-    await expect.poll(() => heard(eve), { timeout: 15_000 }).toHaveLength(total - 1);
+    await expect.poll(() => heard(ada)).toHaveLength(total);
+    await expect.poll(() => heard(bob)).toHaveLength(total);
+    await expect.poll(() => heard(eve)).toHaveLength(total - 1);
     const seen = await heard(ada);
     expect(await heard(bob)).toEqual(seen);
     expect(await heard(eve)).toEqual(seen.slice(1));
@@ -87,7 +87,7 @@ describe("the pages of the wschat example", () => {
     const ada = await open(first.url, "/", "Ada");
     const bob = await open(first.url, "/sdk", "Bob");
     await say(ada, "Hello");
-    await expect.poll(() => heard(bob), { timeout: 15_000 }).toEqual(["Ada: Hello"]);
+    await expect.poll(() => heard(bob)).toEqual(["Ada: Hello"]);
 
     await firstServer[Symbol.asyncDispose]();
     await expectState(ada, "reconnecting");
@@ -102,11 +102,9 @@ describe("the pages of the wschat example", () => {
 
     await say(ada, "Back again");
     const end = "Ada: Back again";
-    await expect.poll(() => heard(ada), { timeout: 15_000 }).toContain(end);
+    await expect.poll(() => heard(ada)).toContain(end);
     // The new server knows nothing of what the old one had: the SDK says so, a plain socket can't.
-    await expect
-      .poll(() => heard(bob), { timeout: 15_000 })
-      .toEqual(expect.arrayContaining(["(some messages are lost)", end]));
+    await expect.poll(() => heard(bob)).toEqual(expect.arrayContaining(["(some messages are lost)", end]));
     const own = (texts: readonly string[]) => texts.filter((text) => text.startsWith("Bob:"));
     await expect.poll(async () => own(await heard(bob))).toEqual(["Bob: Said while the server is down"]);
     expect((await heard(ada)).filter((text) => text.includes("stays in the field"))).toEqual([]);
