@@ -3,6 +3,11 @@ import type { Connection } from "./connection.ts";
 
 /** Publishes after which a sender's rate is looked at: enough that a clock of whole milliseconds tells it. */
 const LOOK_AFTER = 64;
+/**
+ * For how long a rate is looked at, at least. Shorter, and a sender that was held up for a moment, and then sent all that
+ * at once, would be taken for ten times as fast as it is, and for one that lost nine tenths of that once it is read from in gulps.
+ */
+const LOOK_MS = 16;
 /** Publishes in a millisecond from which on a sender is a stream: three in a gulp. */
 const STREAM_PER_MS = 1;
 /** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
@@ -13,12 +18,15 @@ const TRIAL_MS = 9;
 const PAUSE_MS = 2 * GULP_MS;
 /** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
 const KEPT_SHARE = 3 / 4;
-/** Below this share it is. */
+/** Below this share it may be so all the more: the trial counts twice. */
 const LOST_SHARE = 1 / 4;
-/** Trials that it fails, one after the other, until it is: a busy machine makes anybody fail one. */
+/**
+ * Trials that it fails, one after the other, until it is one: a busy machine makes anybody fail one. Between them its rate
+ * is looked at anew, so that it is compared with what it sends now.
+ */
 const FAILED_MAX = 3;
 /** A sender that waits for answers is not tried again for this long: beside that, what it lost in trials is little. */
-const NOT_AGAIN_MS = 2_000;
+const NOT_AGAIN_MS = 4_000;
 /** Ends of ticks that take longer gather what comes meanwhile by themselves. */
 const SHORT_END_MS = 2;
 
@@ -30,7 +38,7 @@ export class Sender {
   sinceMs: number = 0;
   /** When the last tick with publishes of its ended, while it is a stream. */
   lastMs: number = 0;
-  /** Publishes in a millisecond, the least that was seen; 0: it is read from as things come. */
+  /** Publishes in a millisecond, the least that was seen; 0: it is read from as things come, and its rate looked at. */
   rate: number = 0;
   /** Trials failed, one after the other. */
   failed: number = 0;
@@ -93,12 +101,12 @@ export class Gulps {
 
   #look(sender: Sender): void {
     const now = this.#ports.monotonicMs();
-    const rate = sender.count / Math.max(1, now - sender.sinceMs);
-    const isStream = rate >= STREAM_PER_MS && now >= sender.notBeforeMs;
+    const elapsedMs = now - sender.sinceMs;
+    if (elapsedMs < LOOK_MS) return;
+    const rate = sender.count / elapsedMs;
     begin(sender, now);
-    if (!isStream) return;
+    if (rate < STREAM_PER_MS || now < sender.notBeforeMs) return;
     sender.rate = rate;
-    sender.failed = 0;
     this.#list(sender);
   }
 
@@ -134,19 +142,21 @@ function isStillStream(sender: Sender, now: number): boolean {
   const elapsedMs = now - sender.sinceMs;
   const hasPaused = now - sender.lastMs > PAUSE_MS;
   sender.lastMs = now;
-  if (hasPaused) {
-    sender.rate = 0;
-    begin(sender, now);
-    return false;
-  }
-  if (elapsedMs < TRIAL_MS) return true;
-  const rate = sender.count / elapsedMs;
-  const hasFailed = rate < sender.rate * KEPT_SHARE;
-  sender.failed = hasFailed ? sender.failed + 1 : 0;
-  const isWaiting = rate < sender.rate * LOST_SHARE || sender.failed === FAILED_MAX;
-  if (isWaiting) sender.notBeforeMs = now + NOT_AGAIN_MS;
-  if (isWaiting || rate < STREAM_PER_MS) sender.rate = 0;
-  else if (!hasFailed) sender.rate = Math.min(sender.rate, rate);
+  if (elapsedMs < TRIAL_MS && !hasPaused) return true;
+  const rate = sender.count / Math.max(1, elapsedMs);
+  const share = rate / sender.rate;
   begin(sender, now);
-  return sender.rate > 0;
+  if (share >= KEPT_SHARE && rate >= STREAM_PER_MS) {
+    sender.failed = 0;
+    sender.rate = Math.min(sender.rate, rate);
+    return true;
+  }
+  // As things come, until its rate is known anew.
+  sender.rate = 0;
+  if (hasPaused || share >= KEPT_SHARE) return false;
+  sender.failed += share < LOST_SHARE ? 2 : 1;
+  if (sender.failed < FAILED_MAX) return false;
+  sender.failed = 0;
+  sender.notBeforeMs = now + NOT_AGAIN_MS;
+  return false;
 }

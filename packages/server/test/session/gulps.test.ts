@@ -4,6 +4,8 @@ import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 
 const SHORT_END_MS = 0;
 const LONG_END_MS = 5;
+/** For how long a sender must be heard until it is taken for a stream: a little longer than it takes. */
+const UNTIL_STREAM_MS = 20;
 
 let world: VirtualWorld;
 let gulps: Gulps;
@@ -36,6 +38,19 @@ function stream(from: Sender, perMs: number, ms: number, lastEndMs?: number): vo
   }
 }
 
+/** Publishes so many in each millisecond in which it is read from, and waits for their answers, which gulps hold up. */
+function converse(from: Sender, perMs: number, ms: number): void {
+  for (let passed = 0; passed < ms; passed += 1) {
+    const last = log.findLast((line) => line.startsWith("a"));
+    if (last !== "a unread") tick(from, perMs);
+    world.advance(1);
+  }
+}
+
+function gulpsSoFar(): number {
+  return log.filter((line) => line === "a unread").length;
+}
+
 describe("A sender", () => {
   it("of less than a thousand publishes a second is always read from", () => {
     const slow = sender();
@@ -48,7 +63,7 @@ describe("A sender", () => {
 
   it("of thousands of publishes a second is left unread for three milliseconds after a tick with some of its", () => {
     const fast = sender();
-    stream(fast, 4, 16);
+    stream(fast, 4, UNTIL_STREAM_MS);
     expect(log[0]).toBe("a unread");
     world.advance(3);
     log = [];
@@ -61,18 +76,18 @@ describe("A sender", () => {
 
   it("that goes on like that goes on being read from in gulps", () => {
     const fast = sender();
-    stream(fast, 4, 16);
+    stream(fast, 4, UNTIL_STREAM_MS);
     log = [];
     for (let count = 0; count < 100; count += 1) {
       tick(fast, 12);
       world.advance(3);
     }
-    expect(log.filter((line) => line === "a unread").length).toBe(100);
+    expect(gulpsSoFar()).toBe(100);
   });
 
   it("that slows down is read from as things come", () => {
     const fast = sender();
-    stream(fast, 4, 16);
+    stream(fast, 4, UNTIL_STREAM_MS);
     for (let count = 0; count < 10; count += 1) {
       tick(fast, 1);
       world.advance(3);
@@ -82,52 +97,84 @@ describe("A sender", () => {
     expect(log).toEqual([]);
   });
 
-  it("that waits for its answers is let alone after a few milliseconds, for seconds", () => {
+  it("that waits for its answers is let alone after some trials, for seconds", () => {
     const waiting = sender();
-    stream(waiting, 4, 16);
-    // It has four under way, and sends the next when they are answered, which the gulps hold up.
-    for (let count = 0; count < 20; count += 1) {
-      tick(waiting, 4);
-      world.advance(3);
-    }
+    converse(waiting, 4, 200);
+    expect(gulpsSoFar()).toBeGreaterThan(0);
     log = [];
-    stream(waiting, 4, 1_900);
+    converse(waiting, 4, 3_800);
     expect(log).toEqual([]);
-    stream(waiting, 4, 200);
+    converse(waiting, 4, 300);
     expect(log).not.toEqual([]);
   });
 
-  it("that sends the next when it has the answer to the last is let alone after one trial", () => {
+  it("that waits for its answers loses little by the trials", () => {
     const waiting = sender();
-    stream(waiting, 8, 8);
-    for (let count = 0; count < 5; count += 1) {
-      tick(waiting, 1);
-      world.advance(3);
-    }
-    log = [];
-    stream(waiting, 8, 1_900);
-    expect(log).toEqual([]);
+    converse(waiting, 4, 12_000);
+    // Each gulp is two milliseconds more than it would have waited.
+    expect(gulpsSoFar() * 2).toBeLessThan(12_000 / 100);
   });
 
-  it("that slackens once stays a stream", () => {
+  it("that sends the next when it has the answer to the last is let alone after two trials", () => {
+    const waiting = sender();
+    // Eight answers a millisecond as things come, one a gulp.
+    for (let passed = 0; passed < 200; passed += 1) {
+      const last = log.at(-1);
+      if (last !== "a unread") tick(waiting, last === "a read" && waiting.rate > 0 ? 1 : 8);
+      world.advance(1);
+    }
+    expect(gulpsSoFar()).toBeGreaterThan(0);
+    expect(gulpsSoFar()).toBeLessThanOrEqual(2 * 4);
+  });
+
+  it("whose first burst was held up, and came at once, is not taken for a faster one", () => {
     const fast = sender();
-    stream(fast, 4, 16);
-    world.advance(3);
+    stream(fast, 4, 5);
+    // Two hundred milliseconds' worth in one tick, as after a standstill.
+    tick(fast, 800);
+    stream(fast, 4, 150);
     log = [];
-    for (let count = 0; count < 12; count += 1) {
-      tick(fast, count < 4 ? 5 : 12);
+    for (let count = 0; count < 100; count += 1) {
+      tick(fast, 12);
       world.advance(3);
     }
-    expect(log.filter((line) => line === "a unread").length).toBe(12);
+    expect(gulpsSoFar()).toBe(100);
+  });
+
+  it("is a stream still when it was the server that stood still: what it sent meanwhile has come", () => {
+    const fast = sender();
+    stream(fast, 4, UNTIL_STREAM_MS);
+    world.advance(20);
+    log = [];
+    tick(fast, 80);
+    expect(log).toEqual(["a unread"]);
+  });
+
+  it("that slackens now and then is soon a stream again", () => {
+    const fast = sender();
+    for (let round = 0; round < 10; round += 1) {
+      stream(fast, 4, UNTIL_STREAM_MS);
+      for (let count = 0; count < 4; count += 1) {
+        tick(fast, 5);
+        world.advance(3);
+      }
+      stream(fast, 4, UNTIL_STREAM_MS);
+      log = [];
+      for (let count = 0; count < 10; count += 1) {
+        tick(fast, 12);
+        world.advance(3);
+      }
+      expect(gulpsSoFar()).toBe(10);
+    }
   });
 
   it("that pauses has not waited for answers: it is a stream again as soon as it sends like one", () => {
     const fast = sender();
-    stream(fast, 4, 16);
+    stream(fast, 4, UNTIL_STREAM_MS);
     world.advance(50);
     tick(fast, 4);
     log = [];
-    stream(fast, 4, 17);
+    stream(fast, 4, UNTIL_STREAM_MS);
     expect(log).toContain("a unread");
   });
 
@@ -142,7 +189,7 @@ describe("A sender", () => {
 
   it("is not left unread while ends of ticks are long: they gather what comes by themselves", () => {
     const fast = sender();
-    stream(fast, 4, 16);
+    stream(fast, 4, UNTIL_STREAM_MS);
     log = [];
     stream(fast, 4, 100, LONG_END_MS);
     expect(log.filter((line) => line === "a unread")).toEqual([]);
@@ -151,7 +198,7 @@ describe("A sender", () => {
 
 it("Gulps of several senders end together", () => {
   const senders = [sender("a"), sender("b")];
-  for (let passed = 0; passed < 20; passed += 1) {
+  for (let passed = 0; passed < UNTIL_STREAM_MS; passed += 1) {
     for (const each of senders) for (let count = 0; count < 4; count += 1) gulps.published(each);
     gulps.endTick(SHORT_END_MS);
     world.advance(1);
@@ -166,7 +213,7 @@ it("Gulps of several senders end together", () => {
 
 it("Closing reads on from everybody at once, and leaves no timer", () => {
   const fast = sender();
-  stream(fast, 4, 16);
+  stream(fast, 4, UNTIL_STREAM_MS);
   tick(fast, 4);
   log = [];
   gulps.close();
