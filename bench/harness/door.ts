@@ -42,6 +42,11 @@ export interface Door {
   readonly previousKey?: string;
   /** Stands in a push that announces missing messages. */
   readonly gap?: string;
+  /**
+   * Messages that go out together share frames, a line each, of so many bytes at most, counted as three a character, as
+   * the client library does it; default: each has a frame of its own.
+   */
+  readonly joinedBytes?: number;
   /** Messages may be cut by the end of a frame; default: false. */
   readonly isStream?: boolean;
   /** Bytes of a message's text, so that with the server's own quoting around it the data has the bytes asked for. */

@@ -16,7 +16,7 @@ export interface LoadReport {
 export type LoadFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The words that the load generator knows. */
-export type LoadCommand = "door" | "tickets" | "open" | "reopen" | "drop" | "run";
+export type LoadCommand = "door" | "tickets" | "open" | "reopen" | "drop" | "forget" | "run";
 
 /** A load generator: a process of its own, with the connections to one server. */
 export class Load implements AsyncDisposable {

@@ -1,12 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Peer, Purpose } from "../peers/peer.ts";
 import { Load, type LoadFields, type LoadReport } from "./load.ts";
 import { Broker } from "./broker.ts";
 import type { Cpus } from "./pinning.ts";
 import { ServerProcess } from "./server-process.ts";
 import { cpuUs, type Memory } from "./usage.ts";
+
+/** A server that takes less processor time than this, in so many milliseconds, has nothing to do. */
+const QUIET_US = 10_000;
+const QUIET_MS = 200;
 
 /** What a benchmark runs on. */
 export interface Bench {
@@ -113,6 +118,16 @@ export class Subject implements AsyncDisposable {
       wallMs: after.wallMs - before.wallMs,
     };
     return { result, cost };
+  }
+
+  /** Waits until the server, or all nodes, have nothing to do any more: after many connections ended, say. */
+  async quiet(): Promise<void> {
+    for (let before = this.#used().serverUs; ;) {
+      await wait(QUIET_MS);
+      const after = this.#used().serverUs;
+      if (after - before < QUIET_US) return;
+      before = after;
+    }
   }
 
   /** What the server holds, when it has collected its garbage where it can be told to. */

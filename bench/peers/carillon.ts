@@ -48,6 +48,8 @@ function door({ bytes = MESSAGE_BYTES }: Purpose): Door {
     positionKey: `"pos":"`,
     previousKey: `"prev":"`,
     gap: `"push":"gap"`,
+    // As the client SDK joins the commands of one turn.
+    joinedBytes: 12_000,
     bodyBytes: bytes - JSON_BYTES,
     // As the client SDK waits: anything up to half a second first, then up to 20 s.
     backoffBaseMs: 500,

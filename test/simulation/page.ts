@@ -307,18 +307,18 @@ export class Page {
 
   #ports(): ClientPorts {
     const { world, checker, openSocket, takeTicket } = this.#context;
-    const machine = this.#machine;
     return {
-      now: () => machine.monotonicMs(),
-      random: () => machine.random(),
+      now: () => this.#machine.monotonicMs(),
+      random: () => this.#machine.random(),
+      soon: (run) => queueMicrotask(run),
       setTimer: (delayMs, fire) => {
         let isOver = false;
         const ring = (): void => {
-          if (isOver || machine.isStopped) return;
+          if (isOver || this.#machine.isStopped) return;
           if (this.#frozenUntilMs > world.nowMs) world.after(this.#frozenUntilMs - world.nowMs, ring);
           else fire();
         };
-        const timer = machine.after(delayMs, ring);
+        const timer = this.#machine.after(delayMs, ring);
         return () => {
           isOver = true;
           timer.cancel();
@@ -334,7 +334,7 @@ export class Page {
       },
       ticket: (settle) =>
         takeTicket(this.user, (ticket) => {
-          if (machine.isStopped) return;
+          if (this.#machine.isStopped) return;
           world.note(`${this.name} has ${typeof ticket === "string" ? "a ticket" : "no ticket"}`);
           if (typeof ticket === "string") settle(ticket);
           else settle(null, ticket);

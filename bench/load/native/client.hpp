@@ -33,6 +33,8 @@ struct Client {
   /** Until it has all that was published before it came back. */
   bool isBehind = false;
   std::string rest, carry, out, ticket, resume, epoch, position;
+  /** Messages that are to share a frame, and are not in `out` yet. */
+  std::string lines;
   std::vector<Subscription> subscriptions;
   std::deque<Pending> pending;
 

@@ -165,7 +165,7 @@ inline void Swarm::login(Client& client) {
     client.ticket = tickets.front();
     tickets.pop_front();
   }
-  sendMessage(client, fill(comesBack ? door.relogin : door.login, client, nullptr, 1));
+  sendMessage(client, fill(comesBack ? door.relogin : door.login, client, nullptr, 1), true);
   if (isPipelined) subscribe(client);
 }
 

@@ -67,6 +67,8 @@ struct Door {
   std::string resumeKey, epochKey, positionKey, previousKey;
   /** Stands in a push that announces missing messages. */
   std::string gap;
+  /** Messages that go out together share frames of so many bytes at most, counted as three a character; 0: each has its own. */
+  size_t joinedBytes = 0;
   /** Messages may be cut by the end of a frame. */
   bool isStream = false;
   /** Bytes of a message's text. */
@@ -109,6 +111,7 @@ struct Door {
     door.positionKey = text("positionKey");
     door.previousKey = text("previousKey");
     door.gap = text("gap");
+    door.joinedBytes = size_t(number("joinedBytes", 0));
     door.isStream = text("isStream") == "true";
     door.bodyBytes = size_t(number("bodyBytes", 100));
     return door;

@@ -60,6 +60,7 @@ static std::string carryOut(Swarm& swarm, Runs& runs, const std::string& line) {
   if (word == "open") return runs.open(fields);
   if (word == "reopen") return runs.reopen(fields);
   if (word == "drop") return runs.drop();
+  if (word == "forget") return runs.forget();
   if (word == "run") return runs.run(fields);
   throw std::runtime_error("Expected a command, got " + word + ".");
 }

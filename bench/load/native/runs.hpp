@@ -48,6 +48,18 @@ class Runs : Observer {
     return Report().add("ok", true).line();
   }
 
+  /** Cuts all subscribers for good: nothing is expected by them any more. */
+  std::string forget() {
+    drop();
+    auto& clients = swarm.clients;
+    for (auto& client : clients) {
+      if (client->isPublisher) continue;
+      for (const Subscription& subscription : client->subscriptions) swarm.subscribers[subscription.channel]--;
+    }
+    clients.erase(std::remove_if(clients.begin(), clients.end(), [](auto& client) { return !client->isPublisher; }), clients.end());
+    return Report().add("ok", true).line();
+  }
+
   /** Publishes or calls, then waits for the rest. */
   std::string run(const Fields& fields) {
     const Numbers number{fields};

@@ -81,6 +81,7 @@ class Swarm {
     client.rest.clear();
     client.carry.clear();
     client.out.clear();
+    client.lines.clear();
     client.answers = 0;
     client.wantsOut = true;
     epoll_event event{EPOLLIN | EPOLLOUT, {&client}};
@@ -105,9 +106,14 @@ class Swarm {
     client.inFlight = 0;
   }
 
-  void sendMessage(Client& client, std::string_view text) {
-    const bool isFirst = client.out.empty();
-    appendFrame(client.out, door.opcode, text);
+  /** Whoever joins messages has them share a frame, a line each, unless one is to be alone. */
+  void sendMessage(Client& client, std::string_view text, bool isAlone = false) {
+    const bool isFirst = client.out.empty() && client.lines.empty();
+    // A client library does not count bytes: a character may have three.
+    const bool fits = (client.lines.size() + text.size()) * 3 <= door.joinedBytes;
+    if (isAlone || !fits) endFrame(client);
+    if (isAlone || door.joinedBytes == 0) appendFrame(client.out, door.opcode, text);
+    else (client.lines += client.lines.empty() ? "" : "\n") += text;
     if (isFirst && !isHeld) flush(client);
     else if (isFirst) held.push_back(&client);
   }
@@ -205,7 +211,14 @@ class Swarm {
     if (reconnects) later(client);
   }
 
+  void endFrame(Client& client) {
+    if (client.lines.empty()) return;
+    appendFrame(client.out, door.opcode, client.lines);
+    client.lines.clear();
+  }
+
   void flush(Client& client) {
+    endFrame(client);
     if (client.fd < 0 || client.out.empty()) return;
     const ssize_t sent = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
     if (sent > 0) client.out.erase(0, size_t(sent));
@@ -241,12 +254,20 @@ class Swarm {
     const ssize_t count = recv(client.fd, buffer.data(), buffer.size(), 0);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (count <= 0) return onClosed(client, count == 0 ? "the server closed it" : strerror(errno));
+    // What one read makes a client say goes out in one write, as everywhere.
+    hold();
+    onRead(client, size_t(count));
+    release();
+  }
+
+  /** So many bytes stand in the buffer. */
+  void onRead(Client& client, size_t count) {
     if (client.rest.empty()) {
-      const size_t used = take(client, buffer.data(), size_t(count));
-      if (client.fd >= 0 && used < size_t(count)) client.rest.assign(buffer.data() + used, size_t(count) - used);
+      const size_t used = take(client, buffer.data(), count);
+      if (client.fd >= 0 && used < count) client.rest.assign(buffer.data() + used, count - used);
       return;
     }
-    client.rest.append(buffer.data(), size_t(count));
+    client.rest.append(buffer.data(), count);
     std::string whole;
     whole.swap(client.rest);
     const size_t used = take(client, whole.data(), whole.size());

@@ -48,6 +48,7 @@ export function runtimePorts(options: RuntimeOptions, given: Partial<ClientPorts
       const timer = setTimeout(fire, Math.min(delayMs, TIMER_MAX_MS));
       return () => clearTimeout(timer);
     },
+    soon: (run) => queueMicrotask(run),
     random: Math.random,
     open: given.open ?? opener(options),
     watch,

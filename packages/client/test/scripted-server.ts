@@ -72,7 +72,9 @@ export class ServerEnd {
   }
 
   readonly socket: Socket = {
-    send: (data) => this.#deliver(() => this.#receive(data)),
+    send: (data) => {
+      if (this.clientClosed === null) this.#deliver(() => this.#receive(data));
+    },
     close: (code, reason) => {
       if (this.isOver) return;
       this.isOver = true;
@@ -139,7 +141,8 @@ export class ServerEnd {
   }
 
   #receive(data: string | Uint8Array): void {
-    if (this.isOver) return;
+    // What was sent before the client closed comes; what crosses the server's close does not.
+    if (this.isOver && this.clientClosed === null) return;
     this.frames.push(data);
     const messages: Decoded[] = typeof data === "string" ? decodeText(data, 1000) : decodeBinary(data, 1000);
     for (const { head, body } of messages) {

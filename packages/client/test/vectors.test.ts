@@ -1,5 +1,5 @@
 /** The golden vectors of the wire, read by the client: what the server's encoder writes is what the SDK tells. */
-import type { CarillonError } from "@carillon/protocol";
+import { wireError, type CarillonError } from "@carillon/protocol";
 import { expect, test } from "vitest";
 import { Link, type Answer } from "../src/core/link.ts";
 import type { ClientPorts, SocketEvents } from "../src/index.ts";
@@ -17,7 +17,8 @@ function link(): { link: Link; receive: (frame: Frame) => void; pushes: Head[]; 
   let events: SocketEvents | undefined;
   const pushes: Head[] = [];
   const broken: unknown[] = [];
-  const ports: Pick<ClientPorts, "open"> = {
+  const ports: Pick<ClientPorts, "open" | "soon"> = {
+    soon: (run) => run(),
     open: (given) => {
       events = given;
       return { send: () => {}, close: () => {} };
@@ -45,7 +46,7 @@ test.each(readVectors("replies"))("reads the reply: $name", ({ frame, messages }
   expect(broken).toEqual([]);
   expect(answers).toHaveLength(1);
   const [answer, body] = answers[0] ?? [];
-  if (error) expect((answer as CarillonError).toWire()).toEqual(error);
+  if (error) expect(wireError(answer as CarillonError)).toEqual(error);
   else expect(answer).toEqual(ok);
   expect(Buffer.from(body ?? []).toString("hex")).toBe(hex);
 });

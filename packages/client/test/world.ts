@@ -59,6 +59,7 @@ export class World {
   readonly ports: ClientPorts = {
     now: () => this.nowMs,
     random: () => this.chance,
+    soon: (run) => queueMicrotask(run),
     setTimer: (delayMs, fire) => {
       if (!(delayMs >= 0)) throw new Error(`Expected a delay, got ${delayMs}.`);
       const timer = { atMs: this.nowMs + delayMs, fire };

@@ -24,27 +24,21 @@ export class CarillonError extends Error {
   readonly version: number | undefined;
 
   constructor(code: ErrorCode | `${string}.${string}`, message: string, options: CarillonErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, options);
     this.code = code;
     this.retry = options.retry ?? RETRYABLE_CODES.includes(code);
     this.retryAfterMs = options.retryAfterMs;
     this.version = options.version;
   }
+}
 
-  /** The error that a reply carries. An unknown code is kept: the other end may be newer. */
-  static fromWire(error: WireError): CarillonError {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other end may be newer and know other codes.
-    return new CarillonError(error.code as ErrorCode, error.message, error);
-  }
-
-  /** The error as a reply carries it: without stack and cause, which are nobody else's business. */
-  toWire(): WireError {
-    return {
-      code: this.code,
-      message: this.message,
-      retry: this.retry,
-      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
-      ...(this.version === undefined ? {} : { version: this.version }),
-    };
-  }
+/** An error as a reply carries it: without stack and cause, which are nobody else's business. A function, since clients send none. */
+export function wireError({ code, message, retry, retryAfterMs, version }: CarillonError): WireError {
+  return {
+    code,
+    message,
+    retry,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(version === undefined ? {} : { version }),
+  };
 }

@@ -5,6 +5,7 @@ import {
   ERROR_CODES,
   RETRYABLE_CODES,
   afterClose,
+  wireError,
   type AfterClose,
 } from "@carillon/protocol";
 import { describe, expect, it } from "vitest";
@@ -87,9 +88,9 @@ describe("codes", () => {
 });
 
 describe("CarillonError", () => {
-  it("survives the wire", () => {
+  it("goes over the wire with all that the other end may act on", () => {
     const error = new CarillonError("conflict", "Expected version 0.", { version: 4, retryAfterMs: 7 });
-    expect(CarillonError.fromWire(error.toWire())).toMatchObject({
+    expect(wireError(error)).toEqual({
       code: "conflict",
       message: "Expected version 0.",
       retry: false,
@@ -106,6 +107,6 @@ describe("CarillonError", () => {
 
   it("keeps stack and cause to itself", () => {
     const error = new CarillonError("internal", "x", { cause: new Error("secret") });
-    expect(Object.keys(error.toWire()).sort()).toStrictEqual(["code", "message", "retry"]);
+    expect(Object.keys(wireError(error)).sort()).toStrictEqual(["code", "message", "retry"]);
   });
 });

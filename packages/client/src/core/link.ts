@@ -1,10 +1,12 @@
-import { CarillonError, decodeBinary, decodeText, encodeRecord } from "@carillon/protocol";
+import { CarillonError, decodeBinary, decodeText, encodeRecord, type ErrorCode } from "@carillon/protocol";
 import { isFields, isText, type Fields } from "./fields.ts";
 import { byteLength, type Payload } from "./payload.ts";
 import type { ClientPorts, Socket } from "./ports.ts";
 
 /** Most messages in one frame that are read. A frame of such a size is no frame of a Carillon server. */
 const FRAME_MESSAGES_MAX = 100_000;
+/** Commands are joined to frames of so many bytes at most, at three a character, and so to fewer than 200: the shortest has 21 characters. */
+const JOINED_BYTES = 12_000;
 
 /** What a command gets: the `ok` of its reply, the error of its reply, or null when the link broke before the reply. */
 export type Answer = Fields | CarillonError | null;
@@ -25,21 +27,26 @@ export interface LinkSink {
 
 /**
  * One socket, from its opening to its end: frames to messages and back, and which reply belongs to which command.
- * Commands are sent in frames of their own, in order.
+ * Commands of one turn go out in order, and in one frame: each frame of its own would be a packet on the network, and a
+ * read for the server, who answers them together in any case.
  */
 export class Link {
   /** Characters sent so far. */
   sent = 0;
   /** Largest command in bytes that the server takes. A larger one would end the connection for good. */
   messageBytes: number = Infinity;
+  readonly #ports: Pick<ClientPorts, "open" | "soon">;
   readonly #sink: LinkSink;
   readonly #waiting = new Map<number, Settle>();
   #nextId = 1;
+  /** What waits for the end of the turn. */
+  #joined = "";
   /** Null after the end. */
   #socket: Socket | null;
 
   /** Opens a socket. Throws what the port throws. */
-  constructor(ports: Pick<ClientPorts, "open">, sink: LinkSink) {
+  constructor(ports: Pick<ClientPorts, "open" | "soon">, sink: LinkSink) {
+    this.#ports = ports;
     this.#sink = sink;
     this.#socket = ports.open({
       open: () => sink.opened(),
@@ -75,6 +82,7 @@ export class Link {
 
   /** Ends the link: closes the socket, unless it is closed already, and answers what waits with null. */
   end(code: number, reason: string): void {
+    this.#flush();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(code, reason);
@@ -85,7 +93,22 @@ export class Link {
 
   #send(data: string | Uint8Array<ArrayBuffer>): void {
     this.sent += data.length;
-    this.#socket?.send(data);
+    // `connect`, the first command, must be alone in its frame, and bytes and text do not mix.
+    const isAlone = !isText(data) || this.#nextId < 3;
+    // A character is three bytes at most.
+    if (isAlone || (this.#joined.length + data.length) * 3 > Math.min(JOINED_BYTES, this.messageBytes)) this.#flush();
+    if (isAlone) this.#socket?.send(data);
+    else if (this.#joined) this.#joined += `\n${data}`;
+    else {
+      this.#joined = data;
+      this.#ports.soon(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    const frame = this.#joined;
+    this.#joined = "";
+    if (frame) this.#socket?.send(frame);
   }
 
   #receive(data: string | Uint8Array): void {
@@ -115,9 +138,8 @@ export class Link {
 /** Reads the error of a reply. A code of a newer server is kept as it is. */
 export function readError(error: unknown): CarillonError {
   const { code, message, retry, retryAfterMs, version } = isFields(error) ? error : {};
-  return CarillonError.fromWire({
-    code: isText(code) ? code : "bad_message",
-    message: String(message),
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server may be newer and know other codes.
+  return new CarillonError((isText(code) ? code : "bad_message") as ErrorCode, String(message), {
     retry: retry === true,
     ...(typeof retryAfterMs === "number" && { retryAfterMs }),
     ...(typeof version === "number" && { version }),

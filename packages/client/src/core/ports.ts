@@ -16,7 +16,7 @@ export interface SocketEvents {
 
 /** A WebSocket, or what stands for one. */
 export interface Socket {
-  /** Called only between `open` and `close`. Keeps order. */
+  /** Called only after `open`; after `close` it does nothing. Keeps order. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code: number, reason: string): void;
 }
@@ -42,6 +42,8 @@ export interface ClientPorts {
   now(): number;
   /** Calls `fire` after `delayMs`, not before this call returned. */
   setTimer(delayMs: number, fire: () => void): Cancel;
+  /** Calls `run` at the end of this turn: when what runs now is over, and before anything else comes in. */
+  soon(run: () => void): void;
   /** A number from 0 up to but not including 1. */
   random(): number;
   /** Opens a socket to the server. May throw; that counts as a failed attempt. Calls `events` later, never at once. */

@@ -5,7 +5,7 @@
 export interface Limits {
   /** Bytes of one message from an open session. 64 KiB: chat, not files. */
   readonly messageBytes: number;
-  /** Messages in one frame. 256: pipelining, not a way around the command rate. */
+  /** Messages in one frame. 256: pipelining, not a way around the command rate. The SDK joins up to 199: no fewer will do. */
   readonly messagesPerFrame: number;
   /** Bytes taken from a connection before its connect is decided. 16 KiB: a ticket and some subscriptions. */
   readonly unauthenticatedBytes: number;

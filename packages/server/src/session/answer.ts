@@ -1,4 +1,4 @@
-import { CarillonError, type ErrorCode, type WireError } from "@carillon/protocol";
+import { CarillonError, wireError, type ErrorCode, type WireError } from "@carillon/protocol";
 import type { Failure } from "../backplane/channel-store.ts";
 import type { Answerer } from "./command.ts";
 
@@ -43,7 +43,7 @@ export class Answer implements Answerer {
   }
 
   failWith(error: CarillonError): void {
-    this.#fail(error.toWire());
+    this.#fail(wireError(error));
   }
 
   failure(failure: Failure): void {

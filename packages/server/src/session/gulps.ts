@@ -5,15 +5,15 @@ import type { Connection } from "./connection.ts";
 const LOOK_AFTER = 64;
 /**
  * For how long a rate is looked at, at least. Shorter, and a sender that was held up for a moment, and then sent all that
- * at once, would be taken for ten times as fast as it is, and for one that lost nine tenths of that once it is read from in gulps.
+ * at once, would be taken for faster than it is, and for one that lost the difference once it is read from in gulps.
  */
-const LOOK_MS = 16;
+const LOOK_MS = 32;
 /** Publishes in a millisecond from which on a sender is a stream: three in a gulp. */
 const STREAM_PER_MS = 1;
 /** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
 const GULP_MS = 3;
-/** How long a trial is, at least. */
-const TRIAL_MS = 9;
+/** How long a trial is, at least: eight gulps, so that one more or less does not matter. */
+const TRIAL_MS = 24;
 /** When nothing came for longer than this, the sender had nothing to send, or the machine was busy: that proves nothing. */
 const PAUSE_MS = 2 * GULP_MS;
 /** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
@@ -26,7 +26,7 @@ const LOST_SHARE = 1 / 4;
  */
 const FAILED_MAX = 3;
 /** A sender that waits for answers is not tried again for this long: beside that, what it lost in trials is little. */
-const NOT_AGAIN_MS = 4_000;
+const NOT_AGAIN_MS = 10_000;
 /** Ends of ticks that take longer gather what comes meanwhile by themselves. */
 const SHORT_END_MS = 2;
 

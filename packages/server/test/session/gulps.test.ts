@@ -5,7 +5,7 @@ import { VirtualWorld } from "../../src/testing/virtual-world.ts";
 const SHORT_END_MS = 0;
 const LONG_END_MS = 5;
 /** For how long a sender must be heard until it is taken for a stream: a little longer than it takes. */
-const UNTIL_STREAM_MS = 20;
+const UNTIL_STREAM_MS = 40;
 
 let world: VirtualWorld;
 let gulps: Gulps;
@@ -99,12 +99,12 @@ describe("A sender", () => {
 
   it("that waits for its answers is let alone after some trials, for seconds", () => {
     const waiting = sender();
-    converse(waiting, 4, 200);
+    converse(waiting, 4, 300);
     expect(gulpsSoFar()).toBeGreaterThan(0);
     log = [];
-    converse(waiting, 4, 3_800);
+    converse(waiting, 4, 9_800);
     expect(log).toEqual([]);
-    converse(waiting, 4, 300);
+    converse(waiting, 4, 500);
     expect(log).not.toEqual([]);
   });
 
@@ -118,13 +118,13 @@ describe("A sender", () => {
   it("that sends the next when it has the answer to the last is let alone after two trials", () => {
     const waiting = sender();
     // Eight answers a millisecond as things come, one a gulp.
-    for (let passed = 0; passed < 200; passed += 1) {
+    for (let passed = 0; passed < 400; passed += 1) {
       const last = log.at(-1);
       if (last !== "a unread") tick(waiting, last === "a read" && waiting.rate > 0 ? 1 : 8);
       world.advance(1);
     }
     expect(gulpsSoFar()).toBeGreaterThan(0);
-    expect(gulpsSoFar()).toBeLessThanOrEqual(2 * 4);
+    expect(gulpsSoFar()).toBeLessThanOrEqual(2 * 9);
   });
 
   it("whose first burst was held up, and came at once, is not taken for a faster one", () => {
@@ -154,7 +154,7 @@ describe("A sender", () => {
     const fast = sender();
     for (let round = 0; round < 10; round += 1) {
       stream(fast, 4, UNTIL_STREAM_MS);
-      for (let count = 0; count < 4; count += 1) {
+      for (let count = 0; count < 9; count += 1) {
         tick(fast, 5);
         world.advance(3);
       }
