@@ -104,10 +104,12 @@ export class Broker {
       if (!this.isConnected && !isProbe) return reject(new Trouble("unavailable", "There is no connection to NATS."));
       if (this.#pending.size >= REQUESTS_MAX) return reject(new Trouble("unavailable", "NATS is too far behind."));
       const token = (++this.#tokens).toString(36);
-      const timer = this.#ports.after(this.#timeoutMs, () => {
-        this.#pending.delete(token);
-        reject(new Trouble("timeout", `NATS did not answer within ${this.#timeoutMs} ms.`));
-      });
+      const giveUp = (): void => {
+        if (this.#pending.delete(token))
+          reject(new Trouble("timeout", `NATS did not answer within ${this.#timeoutMs} ms.`));
+      };
+      // Not at once: if it was this process that stood still, what has come meanwhile is read between the two.
+      const timer = this.#ports.after(this.#timeoutMs, () => setImmediate(giveUp));
       this.#pending.set(token, { resolve, reject, timer });
       if (this.#outgoing.length === 0) setImmediate(() => this.#sendAll());
       this.#outgoing.push({ token, subject, data, headers });

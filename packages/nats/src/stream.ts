@@ -104,9 +104,12 @@ export class Stream {
       end = (error) => (error === null ? resolve() : reject(error));
     });
     ended.catch(ignore);
+    const giveUp = (): void => end(new Trouble("timeout", "NATS stopped in the middle of a scan."));
     const patience = (): void => {
       clearTimeout(stalled);
-      stalled = setTimeout(() => end(new Trouble("timeout", "NATS stopped in the middle of a scan.")), SCAN_STALL_MS);
+      // As a request does, it reads what has come while this process stood still before it gives up.
+      const timer = setTimeout(() => setImmediate(() => timer === stalled && giveUp()), SCAN_STALL_MS);
+      stalled = timer;
     };
     const subscription = this.#broker.subscribe(inbox, (message) => {
       // $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>

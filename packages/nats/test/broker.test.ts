@@ -1,6 +1,8 @@
 import type { Ports } from "@carillon/server/backplane";
-import type { NatsConnection, Status } from "@nats-io/transport-node";
-import { expect, test } from "vitest";
+import { systemPorts } from "@carillon/server/testing";
+import { connect, type NatsConnection, type Status } from "@nats-io/transport-node";
+import { describe, expect, test } from "vitest";
+import { missingNats, NatsServer } from "../../../test/support/nats-server.ts";
 import { Broker } from "../src/broker.ts";
 
 /** A connection that keeps what is published, and breaks when it is told to. */
@@ -46,4 +48,36 @@ test("what was to go out when the connection broke fails, and does not go out on
   void broker.request("b", "");
   await endOfTurn();
   expect(published).toEqual(["b"]);
+});
+
+const missing = missingNats();
+
+describe.skipIf(missing !== undefined)(`a request${missing === undefined ? "" : `: ${missing}`}`, () => {
+  test("of a process that stands still for longer than its timeout gets the answer that has come meanwhile", async () => {
+    await using server = await NatsServer.start();
+    const broker = new Broker(await connect({ servers: `127.0.0.1:${server.port}` }), systemPorts(), 300);
+    const answer = new Promise<unknown>((resolve, reject) => {
+      // In this order: the request goes out, the process stands still, its timer is over, and only then is read what came.
+      setImmediate(() => {
+        broker.request("$JS.API.INFO", "").then(resolve, reject);
+        setImmediate(() => {
+          setImmediate(() => {
+            for (const end = performance.now() + 800; performance.now() < end;);
+          });
+        });
+      });
+    });
+    expect(await answer).toMatchObject({ subject: expect.stringContaining("_INBOX") as string });
+    await broker.close();
+  });
+
+  test("that nobody answers fails after its timeout", async () => {
+    await using server = await NatsServer.start();
+    const connection = await connect({ servers: `127.0.0.1:${server.port}` });
+    const broker = new Broker(connection, systemPorts(), 300);
+    connection.subscribe("nobody", { callback: () => {} });
+    await connection.flush();
+    await expect(broker.request("nobody", "")).rejects.toMatchObject({ kind: "timeout" });
+    await broker.close();
+  });
 });
