@@ -33,4 +33,5 @@ function show(text: string): void {
   // Never innerHTML: what others have written is text, whatever it looks like.
   item.textContent = text;
   messages.append(item);
+  item.scrollIntoView({ block: "end" });
 }

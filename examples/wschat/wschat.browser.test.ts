@@ -31,11 +31,29 @@ describe("the pages of the wschat example", () => {
     await expect.poll(() => page.locator("#state").textContent(), { timeout: BACK_MS }).toBe(state);
   };
   const say = async (page: Page, text: string) => {
-    // By the keyboard: what others say makes the list longer, and moves the button away from under the pointer.
     await page.getByLabel("Message").fill(text);
-    await page.getByLabel("Message").press("Enter");
+    await page.getByRole("button", { name: "Send" }).click();
   };
   const heard = (page: Page) => page.getByRole("listitem").allTextContents();
+
+  it("keep the button where it is, and show the last message, however much is said", async () => {
+    const { server, url } = await startServer();
+    await using _ = server;
+    for (const path of ["/", "/sdk"] as const) {
+      const page = await open(url, path, "Ada");
+      const button = page.getByRole("button", { name: "Send" });
+      const before = await button.boundingBox();
+      for (let line = 0; line < 40; line += 1) await say(page, `line ${line}`);
+      await expect.poll(() => page.getByRole("listitem").last().textContent()).toBe("Ada: line 39");
+      expect(await button.boundingBox()).toEqual(before);
+      const [item, list] = await Promise.all([
+        page.getByRole("listitem").last().boundingBox(),
+        page.getByRole("list").boundingBox(),
+      ]);
+      expect((item?.y ?? 0) + (item?.height ?? 0)).toBeLessThanOrEqual((list?.y ?? 0) + (list?.height ?? 0) + 1);
+      await page.close();
+    }
+  });
 
   it("show everybody's messages, the sender's too, in one order", async () => {
     const { server, url } = await startServer();
