@@ -27,7 +27,7 @@ export const CONNECTS: Scenario = {
     const clients = context.isQuick ? 1_500 : 4_000;
     return fresh(
       context,
-      Math.min(context.rounds, 5),
+      Math.min(context.rounds, 4),
       () => ({}),
       (subject) => sample(subject, clients),
     );

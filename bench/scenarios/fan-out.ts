@@ -40,6 +40,7 @@ export const FAN_OUT_SINGLE: Scenario = {
   number: 2,
   title: "One channel, 1,000 subscribers, 1 in flight",
   about: "The next message is published when all subscribers have the one before.",
+  peers: ["Carillon", "Carillon raw", "Bun", "nats-server", "nchan", "ws", "Socket.IO"],
   measure: (context) => measure(context, 1),
   judge: (rows): Verdict[] => [
     atMostOf(rows, "cpuUs", "ws", 1, "1.0"),

@@ -14,7 +14,7 @@ export const FLOOD: Scenario = {
   title: "10,000 subscribers × 100 messages/s = 1,000,000 deliveries/s",
   about:
     "One publisher, messages of 100 bytes, at a steady rate whatever the server does; time counts from when a message was due.",
-  peers: ["Carillon", "Bun", "nats-server", "nchan", "ws", "Socket.IO"],
+  peers: ["Carillon", "Bun", "nats-server", "ws", "Socket.IO"],
   columns: [
     { key: "share", title: "delivered", digits: 4 },
     { key: "perSecond", title: "deliveries/s", digits: 0 },

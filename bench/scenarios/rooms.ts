@@ -15,7 +15,7 @@ export const ROOMS_TALK: Scenario = {
   title: "Rooms: 1,000 clients in 10 rooms of 100, each publishing 64 bytes twice a second",
   about:
     "200,000 deliveries/s from 1,000 publishers, evenly spread over the second; whoever publishes gets its message too.",
-  peers: ["Carillon", "Bun", "nats-server", "ws", "Socket.IO", "Socket.IO CSR"],
+  peers: ["Carillon", "Bun", "nats-server", "ws", "Socket.IO"],
   columns: [
     { key: "share", title: "delivered", digits: 4 },
     { key: "p50", title: "p50 ms", digits: 1 },

@@ -11,9 +11,11 @@ export interface TickUser {
 /** The share of what the last end of a tick took, by which a tick goes on while a burst is still coming in. */
 const BURST_SHARE = 1 / 8;
 /** Ends that take longer are not waited for: by then batches are large, and latency is what is left to save. */
-const DEAR_END_MS = 10;
+const DEAR_END_MS = 25;
 /** A busy tick goes on for as many times what the last end took. */
 const BUSY_FACTOR = 2;
+/** And for no longer than this: a thousand writes on a slow machine take 12 ms, and nobody should wait three times that. */
+const BUSY_MAX_MS = 15;
 /** A busy tick ends earlier when this long nothing more came. */
 const QUIET_MS = 2;
 /** What came in during an end is a stream, not a straggler, from here on. */
@@ -27,7 +29,7 @@ const STREAM_MIN = 2;
  * the whole. So a tick gets another turn as long as each turn brings more, and the wait is short beside the end.
  *
  * A stream: when publications come in while the last ones are being fanned out, the server could spend all its time
- * writing one message to each. Ends are spaced then: a third of the time goes to them, and each carries more.
+ * writing one message to each. Ends are spaced then: a third of the time goes to them, or somewhat more where they are long, and each carries more.
  */
 export class Tick {
   readonly #ports: Pick<Ports, "after" | "endOfTick" | "monotonicMs">;
@@ -77,7 +79,7 @@ export class Tick {
   #goesOn(now: number): boolean {
     const endMs = this.#lastEndMs;
     if (!this.#isBusy || endMs > DEAR_END_MS) return false;
-    return now - this.#sinceMs < endMs * BUSY_FACTOR && now - this.#newsMs < QUIET_MS;
+    return now - this.#sinceMs < Math.min(endMs * BUSY_FACTOR, BUSY_MAX_MS) && now - this.#newsMs < QUIET_MS;
   }
 
   #end(now: number): void {

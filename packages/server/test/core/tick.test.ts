@@ -128,8 +128,18 @@ describe("a stream that came in during an end", () => {
     expect(ended).toEqual([2]);
   });
 
+  it("gives it fifteen milliseconds at most", () => {
+    streamAfterEndThatTook(12);
+    const startMs = nowMs;
+    for (let passed = 0; ended.length === 0 && passed < 1_000; passed += 1) {
+      waiting += 1;
+      turn();
+    }
+    expect(nowMs - startMs).toBe(15 + endMs);
+  });
+
   it("is not waited for when ends are so long that batches are large anyway", () => {
-    streamAfterEndThatTook(11);
+    streamAfterEndThatTook(26);
     turn();
     expect(ended).toEqual([2]);
   });
