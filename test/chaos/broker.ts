@@ -26,6 +26,8 @@ export interface Broker extends AsyncDisposable {
   readonly network: BrokerNetwork | null;
   /** Ways in which it breaks connections on command, by name. */
   readonly disconnects: Readonly<Record<string, (random: SeededRandom) => Promise<void>>>;
+  /** What has to be known of what befell it, to judge a run. */
+  remark?(): string;
   /** What a node is started with. */
   backplane(node: number): NodeBackplane;
 }

@@ -25,6 +25,8 @@ export interface ChaosResult extends Judgement, Omit<StormCounts, "pending" | "r
   readonly vainStarts: number;
   /** How the backplane was configured, and reached, in words. */
   readonly backplane: string;
+  /** What has to be known of what befell the broker, to judge the run; null: nothing. */
+  readonly remark: string | null;
   readonly network: string | null;
   /** What servers and clients printed. A server that logs an error has failed the run. */
   readonly output: string;
@@ -91,6 +93,7 @@ export async function runChaos(options: ChaosOptions, context: ChaosContext): Pr
       vainStarts: cluster.vainStarts,
       network: broker.network?.description ?? null,
       backplane: `${options.backplane} (${broker.description})`,
+      remark: broker.remark?.() ?? null,
       output: printed(context.folder, options),
     };
   } finally {

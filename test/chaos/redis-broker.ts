@@ -6,6 +6,7 @@ import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Broker, BrokerNeeds, BrokerServer } from "./broker.ts";
 import { layNetwork } from "./lay-network.ts";
 import { NamespaceNetwork } from "./namespace-network.ts";
+import { Unwritten } from "./unwritten.ts";
 
 const NODES_MAX = 16;
 const PORT = 6_379;
@@ -23,10 +24,12 @@ export async function redisBroker({ folder, nodes, isProxied }: BrokerNeeds): Pr
     await network[Symbol.asyncDispose]();
     throw error;
   }
+  const unwritten = new Unwritten();
   return {
     nodesMax: NODES_MAX,
     description: "one Redis, AOF everysec",
-    servers: [strikable(server)],
+    servers: [strikable(server, unwritten)],
+    remark: () => unwritten.describe(),
     network,
     disconnects: clientKills([server]),
     backplane: (node) => {
@@ -58,10 +61,12 @@ export async function redisClusterBroker({ folder, isProxied }: BrokerNeeds): Pr
   };
   const servers = await startCluster(start);
   const { host, port } = network?.target(0, servers[0].port) ?? { host: "127.0.0.1", port: servers[0].port };
+  const unwritten = new Unwritten();
   return {
     nodesMax: NODES_MAX,
     description: "a Redis Cluster of three masters, AOF everysec",
-    servers: servers.map(strikable),
+    servers: servers.map((server) => strikable(server, unwritten)),
+    remark: () => unwritten.describe(),
     network,
     disconnects: clientKills(servers),
     backplane: () => ({ kind: "redis", url: `redis://${host}:${port}` }),
@@ -72,9 +77,12 @@ export async function redisClusterBroker({ folder, isProxied }: BrokerNeeds): Pr
   };
 }
 
-function strikable(server: RedisServer): BrokerServer {
+function strikable(server: RedisServer, unwritten: Unwritten): BrokerServer {
   return {
-    kill: () => server.end(),
+    kill: async () => {
+      await unwritten.ask(server);
+      await server.end();
+    },
     start: () => server.start(),
     stop: async () => {
       server.signal("SIGSTOP");

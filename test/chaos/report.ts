@@ -40,6 +40,7 @@ export function printResult(result: ChaosResult, { seed, nodes, clients }: Chaos
     `  network            ${count(weather.cuts)} connections cut, ${count(weather.resets)} times all of a process reset, ${count(weather.stalls)} stalls`,
     ...(result.network === null ? [] : [`  lines to broker    ${result.network}`]),
     ...blowLines(result.blows),
+    ...(result.remark === null ? [] : [`  broker             ${result.remark}`]),
     `  client processes   ${clients}, killed ${count(result.clientKills)} times`,
     `  published          ${count(publishes.published)}: ${count(publishes.acknowledged)} acknowledged, ${count(publishes.unanswered)} unanswered (publisher killed), ${count(publishes.uncertain)} uncertain, ${count(publishes.rejected)} rejected${rejections(publishes.rejectedBy)}; ${count(publishes.stored)} of the unanswered and uncertain are in the log`,
     `  stored             ${count(result.stored)} publications; ${count(publishes.sets)} entries set`,
