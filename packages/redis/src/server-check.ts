@@ -43,6 +43,6 @@ export async function warnOfLosses(redis: Redis, logger: Logger): Promise<void> 
   if (fieldOf(info, "aof_enabled") === "1") return;
   logger.warn(
     "Redis runs without an append-only file: when it restarts, acknowledged publications are lost. Subscribers are told. " +
-      "Set appendonly yes, appendfsync everysec.",
+      "Set appendonly yes, and appendfsync always, or everysec.",
   );
 }
