@@ -44,6 +44,8 @@ export class Link {
   #pending = 0;
   #heardMs = 0;
   #stalled = false;
+  /** The connection that was told to end. */
+  #givenUp: Redis | null = null;
   /** The last look found no answer for too long. */
   #isSilent = false;
   #isGathering = false;
@@ -97,7 +99,11 @@ export class Link {
 
   /** Gives the connection up and makes a new one: it serves no more, or can't be trusted. */
   reset(): void {
-    this.#redis?.disconnect();
+    const redis = this.#redis;
+    // Once: many calls find out at the same moment, and each disconnect of the driver leaves a timer and a listener until the end.
+    if (redis === null || redis === this.#givenUp) return;
+    this.#givenUp = redis;
+    redis.disconnect();
   }
 
   /** Ends it. */
@@ -194,7 +200,7 @@ export class Link {
       // Twice: if this process stood still, what has come meanwhile is read between the first look and the second.
       if (wasSilent && this.#isSilent) {
         this.#stalled = true;
-        this.#redis?.disconnect();
+        this.reset();
       } else this.#watchLater();
     });
   }

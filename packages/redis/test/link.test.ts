@@ -54,6 +54,17 @@ describe.skipIf(WITHOUT_REDIS !== null)(`a link${WITHOUT_REDIS === null ? "" : `
     link.close();
   });
 
+  test("one that many give up at the same moment is ended once, and made anew", async () => {
+    await using server = await RedisServer.start();
+    const link = await linkTo(server, 5_000);
+    const { redis } = link;
+    const disconnect = vi.spyOn(redis ?? expect.fail("The link is up."), "disconnect");
+    for (let times = 0; times < 20; times += 1) link.reset();
+    expect(disconnect).toHaveBeenCalledTimes(1);
+    await expect.poll(() => link.redis !== null && link.redis !== redis).toBe(true);
+    link.close();
+  });
+
   test("one whose server stands still is given up", async () => {
     await using server = await RedisServer.start();
     const link = await linkTo(server, 300);
