@@ -11,8 +11,8 @@ import { Unwritten } from "./unwritten.ts";
 const NODES_MAX = 16;
 const PORT = 6_379;
 const CLUSTER_SIZE = 3;
-/** Settings of the servers beside an append-only file that is synced each second. Only the run's own machine sees them. */
-const SETTINGS = ["--protected-mode", "no", "--loglevel", "notice"];
+/** Settings of the servers: the append-only file is synced each second, as most have it. Only the run's own machine sees them. */
+const SETTINGS = ["--protected-mode", "no", "--loglevel", "notice", "--appendonly", "yes", "--appendfsync", "everysec"];
 
 /** One Redis, its append-only file synced each second. */
 export async function redisBroker({ folder, nodes, isProxied }: BrokerNeeds): Promise<Broker> {

@@ -32,7 +32,10 @@ export class RedisServer implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** Starts one, with settings as on the command line. Without any it writes an append-only file, synced each second. */
+  /**
+   * Starts one, with settings as on the command line. Without any it writes an append-only file, and the system decides when it is synced. So
+   * a SIGKILL loses nothing; synced each second it may, if a sync is under way (docs/reliability.md, "What Redis itself loses").
+   */
   static async start(...settings: string[]): Promise<RedisServer> {
     const place = { host: "127.0.0.1", bind: "127.0.0.1", port: await freePort(), command: [], log: null };
     return RedisServer.startAt(place, ...settings);
@@ -69,7 +72,7 @@ export class RedisServer implements AsyncDisposable {
   async start(...further: string[]): Promise<void> {
     const { bind, command, log } = this.#place;
     const own = ["--port", String(this.port), "--bind", bind, "--dir", this.folder, "--save", ""];
-    const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "everysec"];
+    const durable = this.#settings.includes("--appendonly") ? [] : ["--appendonly", "yes", "--appendfsync", "no"];
     // A replica is sent its copy at once: servers wait for more of them to come, five seconds.
     const prompt = ["--repl-diskless-sync-delay", "0"];
     const args = [...own, ...prompt, ...durable, "--enable-debug-command", "yes", ...this.#settings, ...further];
