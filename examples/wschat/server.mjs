@@ -16,6 +16,7 @@ const sdk = buildSync({ entryPoints: [file("sdk.ts")], bundle: true, format: "es
 const pages = new Map([
   ["/", ["text/html", readFileSync(file("plain.html"))]],
   ["/sdk", ["text/html", readFileSync(file("sdk.html"))]],
+  ["/style.css", ["text/css", readFileSync(file("style.css"))]],
   ["/sdk.js", ["text/javascript", sdk.outputFiles[0]?.contents ?? ""]],
 ]);
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { startCluster } from "../support/redis-cluster.ts";
 import { freePort } from "../support/free-port.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { RedisServer, SYNCED_EACH_SECOND } from "../support/redis-server.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Broker, BrokerNeeds, BrokerServer } from "./broker.ts";
 import { layNetwork } from "./lay-network.ts";
@@ -12,7 +12,7 @@ const NODES_MAX = 16;
 const PORT = 6_379;
 const CLUSTER_SIZE = 3;
 /** Settings of the servers: the append-only file is synced each second, as most have it. Only the run's own machine sees them. */
-const SETTINGS = ["--protected-mode", "no", "--loglevel", "notice", "--appendonly", "yes", "--appendfsync", "everysec"];
+const SETTINGS = ["--protected-mode", "no", "--loglevel", "notice", ...SYNCED_EACH_SECOND];
 
 /** One Redis, its append-only file synced each second. */
 export async function redisBroker({ folder, nodes, isProxied }: BrokerNeeds): Promise<Broker> {

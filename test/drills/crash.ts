@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Bundle } from "../support/bundle.ts";
 import { NatsServer } from "../support/nats-server.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { RedisServer, SYNCED_EACH_SECOND } from "../support/redis-server.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { readLogs } from "./rolling-restart.ts";
 import { Crowd, joined } from "./crowd.ts";
@@ -43,7 +43,7 @@ async function once(
 ): Promise<CrashOutcome> {
   const { backplane } = options;
   using crowdProgram = await Bundle.create(new URL("crowd-process.ts", import.meta.url));
-  await using broker = await (backplane === "redis" ? RedisServer.start() : NatsServer.start());
+  await using broker = await (backplane === "redis" ? RedisServer.start(...SYNCED_EACH_SECOND) : NatsServer.start());
   await using nodes = await DrillNode.startAll(NODES, (index) => ({
     program,
     broker: { kind: backplane, port: broker.port },

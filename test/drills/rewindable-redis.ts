@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { RedisServer } from "../support/redis-server.ts";
+import { RedisServer, SYNCED_EACH_SECOND } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import type { BrokerAddress } from "./node-process.ts";
 import type { Rewind, Rewindable } from "./rewindable.ts";
@@ -28,7 +28,7 @@ export class RewindableRedis implements Rewindable {
   }
 
   static async start(): Promise<RewindableRedis> {
-    const redis = new RewindableRedis(await RedisServer.start());
+    const redis = new RewindableRedis(await RedisServer.start(...SYNCED_EACH_SECOND));
     redis.#front = await TcpProxy.start({
       host: "127.0.0.1",
       get port() {
@@ -79,7 +79,7 @@ export class RewindableRedis implements Rewindable {
     const master = this.#server;
     await master.command("CONFIG", "SET", "repl-diskless-sync-delay", "0");
     const link = await TcpProxy.start({ host: "127.0.0.1", port: master.port });
-    const replica = await RedisServer.start();
+    const replica = await RedisServer.start(...SYNCED_EACH_SECOND);
     await replica.command("REPLICAOF", "127.0.0.1", link.port);
     await inSync(master, replica);
     link.refuse();

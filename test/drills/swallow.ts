@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { LiveSwallower } from "../support/live-swallower.ts";
 import { NatsServer } from "../support/nats-server.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { RedisServer, SYNCED_EACH_SECOND } from "../support/redis-server.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { quantile, spread, type Drill, type DrillContext, type DrillResult } from "./drill.ts";
 import { DrillNode } from "./drill-node.ts";
@@ -158,7 +158,7 @@ class SwallowStage {
 
 async function run(options: DrillOptions, context: DrillContext): Promise<DrillResult> {
   const { backplane, times, seed } = options;
-  await using broker = await (backplane === "redis" ? RedisServer.start() : NatsServer.start());
+  await using broker = await (backplane === "redis" ? RedisServer.start(...SYNCED_EACH_SECOND) : NatsServer.start());
   const start = (): Promise<LiveSwallower> => LiveSwallower.start(broker, backplane);
   await using one = await start();
   await using two = await start();

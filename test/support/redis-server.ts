@@ -18,6 +18,9 @@ export const WITHOUT_REDIS: string | null =
 /** How long to wait for a server. */
 const PATIENCE_MS = 10_000;
 
+/** The append-only file is synced each second, as most have it. */
+export const SYNCED_EACH_SECOND: readonly string[] = ["--appendonly", "yes", "--appendfsync", "everysec"];
+
 /** A Redis server of a test's own, in a folder of its own. It is gone when the test is. */
 export class RedisServer implements AsyncDisposable {
   readonly folder: string;
