@@ -38,6 +38,8 @@ struct Client {
   std::vector<Subscription> subscriptions;
   std::deque<Pending> pending;
 
+  /** It hears much and says little: it is no publisher, and has nothing under way that is answered. */
+  bool isListener() const { return state == State::READY && !isPublisher && called == 0; }
   uint32_t firstChannel() const { return subscriptions.empty() ? 0 : subscriptions[0].channel; }
 };
 

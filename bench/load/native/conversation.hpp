@@ -183,6 +183,7 @@ inline void Swarm::onReady(Client& client) {
   client.state = State::READY;
   client.readyUs = nowUs();
   client.attempt = 0;
+  if (client.isListener()) acknowledgeAsRead(client.fd);
   opening--;
   ready++;
   counts.connects++;

@@ -221,9 +221,13 @@ class Swarm {
     endFrame(client);
     if (client.fd < 0 || client.out.empty()) return;
     const ssize_t sent = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
-    if (sent > 0) client.out.erase(0, size_t(sent));
-    // What can't be sent because the connection is gone is noticed by reading.
-    else if (errno != EAGAIN && errno != EWOULDBLOCK) client.out.clear();
+    if (sent > 0) {
+      client.out.erase(0, size_t(sent));
+      if (client.isListener()) acknowledgeAsRead(client.fd);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      // What can't be sent because the connection is gone is noticed by reading.
+      client.out.clear();
+    }
     wantOut(client, !client.out.empty());
   }
 
