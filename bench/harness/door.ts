@@ -17,8 +17,8 @@ export interface Door {
   /** In place of `login` for a client that has a credential for coming back. */
   readonly relogin?: string;
   readonly loginOk?: string;
-  /** Sent when the login is answered. */
-  readonly welcome?: string;
+  /** Sent when a `relogin` is answered. */
+  readonly confirm?: string;
   readonly subscribe?: string;
   /** In place of `subscribe` for a client that has a position. */
   readonly resubscribe?: string;

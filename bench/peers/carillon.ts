@@ -32,7 +32,7 @@ function door({ bytes = MESSAGE_BYTES }: Purpose): Door {
     login: `{"cmd":"connect","id":1,"ticket":"<<ticket>>"}`,
     relogin: `{"cmd":"connect","id":1,"resume":"<<resume>>"}`,
     loginOk: `"instance":`,
-    welcome: `{"cmd":"pong"}`,
+    confirm: `{"cmd":"pong"}`,
     subscribe: `${subscribe}}`,
     resubscribe: `${subscribe},"position":"<<position>>"}`,
     subscribeOk: `"kind":"log"`,

@@ -47,8 +47,8 @@ function connected(ok) {
   // What another instance has tried may have landed: to publish it again might repeat it (5).
   const tried = instance === ok.instance ? [] : [...queue].filter(({ resend }) => resend);
   tried.forEach((item) => queue.delete(item) && console.error(`uncertain: ${item.data.msg}`));
+  if (resume) send({ cmd: "pong" }); // Confirms the next credential (4).
   [welcome, resume, instance, attempt] = [{ ...ok, here: Date.now() }, ok.resume, ok.instance, 0];
-  send({ cmd: "pong" }); // Confirms the credential (4).
   console.error(`connected as ${instance}`);
   queue.forEach(publish);
 }

@@ -64,7 +64,7 @@ export class ModelClient {
     if (this.connection !== null) return;
     this.connection = this.#world.accept();
     const credential = this.#resume === null ? { ticket: this.#world.ticket(this.#user) } : { resume: this.#resume };
-    this.ask({ cmd: "connect", ...credential }, (reply) => this.#connected(reply));
+    this.ask({ cmd: "connect", ...credential }, (reply) => this.#connected(reply, "resume" in credential));
     this.subscriptions.connecting();
   }
 
@@ -136,7 +136,7 @@ export class ModelClient {
     });
   }
 
-  #connected({ ok }: Reply): void {
+  #connected({ ok }: Reply, comesBack: boolean): void {
     // A refusal is followed by a close, whose code says what to do.
     if (ok === undefined) return;
     const result = ok as unknown as ConnectResult;
@@ -146,7 +146,7 @@ export class ModelClient {
     this.#epoch = result.idempotency.epoch;
     this.#serverAheadMs = result.time - this.#world.nowMs();
     this.isConnected = true;
-    this.connection?.send(encodeCommand({ cmd: "pong" }));
+    if (comesBack) this.connection?.send(encodeCommand({ cmd: "pong" }));
     for (const entry of this.#own.values()) this.set(entry, true);
     this.attempts.connected();
     this.subscriptions.connecting();

@@ -47,8 +47,8 @@ export class RetryingPublisher {
     ws.send(JSON.stringify({ cmd: "connect", id: ++this.#command, ...credential }));
     const [first] = (await once(ws, "message")) as [Buffer];
     this.#welcome(JSON.parse(first.toString()) as WireMessage);
-    // Confirms the credential that has just come.
-    ws.send(JSON.stringify({ cmd: "pong" }));
+    // Confirms the credential that has just come; a ticket is void already.
+    if ("resume" in credential) ws.send(JSON.stringify({ cmd: "pong" }));
     ws.on("message", (frame: Buffer) => {
       for (const line of frame.toString().split("\n")) this.#take(JSON.parse(line) as WireMessage);
     });

@@ -24,6 +24,8 @@ struct Client {
   State state = State::AWAY;
   int fd = -1;
   bool wantsOut = false;
+  /** It came in with a credential for coming back. */
+  bool comesBack = false;
   uint32_t answers = 0;
   uint32_t attempt = 0;
   uint32_t inFlight = 0;

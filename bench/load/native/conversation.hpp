@@ -112,7 +112,7 @@ inline void Swarm::onControl(Client& client, std::string_view payload) {
     const auto resume = valueAfterLast(payload, door.resumeKey), epoch = valueAfterLast(payload, door.epochKey);
     if (!resume.empty()) client.resume = resume;
     if (!epoch.empty()) client.epoch = epoch;
-    if (!door.welcome.empty()) sendMessage(client, door.welcome);
+    if (client.comesBack && !door.confirm.empty()) sendMessage(client, door.confirm);
     client.state = State::SUBSCRIBING;
     if (!isPipelined) subscribe(client);
     if (door.subscribeOk.empty() || client.subscriptions.empty()) return onReady(client);
@@ -160,12 +160,12 @@ inline void Swarm::login(Client& client) {
     if (door.subscribeOk.empty() || client.subscriptions.empty()) onReady(client);
     return;
   }
-  const bool comesBack = !client.resume.empty() && !door.relogin.empty();
-  if (!comesBack && !tickets.empty()) {
+  client.comesBack = !client.resume.empty() && !door.relogin.empty();
+  if (!client.comesBack && !tickets.empty()) {
     client.ticket = tickets.front();
     tickets.pop_front();
   }
-  sendMessage(client, fill(comesBack ? door.relogin : door.login, client, nullptr, 1), true);
+  sendMessage(client, fill(client.comesBack ? door.relogin : door.login, client, nullptr, 1), true);
   if (isPipelined) subscribe(client);
 }
 

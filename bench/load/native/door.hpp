@@ -56,7 +56,9 @@ struct Door {
   /** What the server says before it is spoken to. */
   std::string opened;
   Template login, relogin, subscribe, resubscribe, publish, republish, call;
-  std::string loginOk, welcome, subscribeOk;
+  std::string loginOk, subscribeOk;
+  /** Sent when a relogin is answered. */
+  std::string confirm;
   /** A message that is a refusal. */
   std::string error;
   /** Stands before the number of an answered publish, at the start of a line. */
@@ -100,7 +102,7 @@ struct Door {
     door.republish = Template(text("republish"));
     door.call = Template(text("call"));
     door.loginOk = text("loginOk");
-    door.welcome = text("welcome");
+    door.confirm = text("confirm");
     door.subscribeOk = text("subscribeOk");
     door.error = text("error");
     door.ack = text("ack");

@@ -200,7 +200,8 @@ export class Connection implements LinkSink {
     }
     const welcome = readWelcome(answer);
     link.messageBytes = welcome.messageBytes;
-    link.pong();
+    // Confirms the next credential, and so voids the one that was used; a ticket is void already.
+    if (this.#resume) link.pong();
     this.#resume = welcome.resume;
     this.#refusals = 0;
     this.#connectedMs = this.#heardMs = this.#ports.now();

@@ -1,4 +1,4 @@
-/** The heartbeats of a session: how many went out, the connect reply being the first, and how many were answered. */
+/** The heartbeats of a session: how many went out, the reply to a resume being one, and how many were answered. */
 export interface Beats {
   readonly sent: number;
   readonly answered: number;

@@ -43,8 +43,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   #state: SessionState = "opened";
   /** Null until a connect has succeeded. */
   #context: SessionContext | null = null;
-  /** The connect reply is the first: it wants a pong as heartbeats do. */
-  readonly #beats = { sent: 1, answered: 0 };
+  readonly #beats = { sent: 0, answered: 0 };
   #renewedAt = 0;
   #ending: Timer | null = null;
   #commandsInFlight = 0;
@@ -291,6 +290,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.#connectTimeout = null;
     this.connection.opened();
     this.#setLifetime(lifetimeMs);
+    // The reply to a resume wants a pong, as heartbeats do.
+    if (receipt.previousKey !== null) this.#beats.sent++;
     answer.okText(connectResult(this.id, admitted, host));
     // What was pipelined behind has run by now, and may have ended the session.
     if (context.isOpen) host.greet(this, receipt.previousKey !== null);
@@ -319,7 +320,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (context === null) return;
     const { admission, limits, ports } = this.host;
     if (this.#beats.answered === 0) admission.confirmed(context.receipt);
-    this.#beats.answered++;
+    // Whoever answers what was not asked must not seem to have read what comes later.
+    if (this.#beats.answered < this.#beats.sent) this.#beats.answered++;
     if (ports.monotonicMs() - this.#renewedAt < limits.resumeTtlMs / 4) return;
     this.#renewedAt = ports.monotonicMs();
     admission.renew(context.receipt, () => this.end(CLOSE_CODES.revoked.code, CLOSE_CODES.revoked.text, true));

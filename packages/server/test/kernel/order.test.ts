@@ -89,6 +89,7 @@ describe("Commands on a channel", () => {
   it("flow again when their sender has read of the failure, and has not come back for it", () => {
     kernel = openKernel(world, { limits: { idempotencyEntries: 1, idempotencyWindowMs: 1_000 } });
     const peer = enter();
+    // A pong that nothing asked for shows nothing.
     peer.send({ cmd: "pong" }, publish("a", 2), publish("b", 3));
     world.advance(10_000);
     peer.send(publish("c", 4));
@@ -98,6 +99,18 @@ describe("Commands on a channel", () => {
     world.advance(10_000);
     peer.send({ cmd: "pong" }, publish("c", 6));
     expect(answers(peer)).toEqual(["5 out_of_order", "6 ok"]);
+  });
+
+  it("are held back also when their sender has sent more pongs than it was asked for", () => {
+    kernel = openKernel(world, { limits: { idempotencyEntries: 1, idempotencyWindowMs: 1_000 } });
+    const peer = enter();
+    peer.send({ cmd: "pong" }, { cmd: "pong" }, publish("a", 2), publish("b", 3));
+    world.advance(10_000);
+    // The heartbeat behind the failure was not answered.
+    peer.send(publish("c", 4));
+    world.advance(10_000);
+    peer.send(publish("c", 5));
+    expect(answers(peer).slice(2)).toEqual(["4 out_of_order", "5 out_of_order"]);
   });
 
   it("are held back behind a failure for as long as its sender has not read of it", () => {
