@@ -3,19 +3,21 @@ import type { Connection } from "./connection.ts";
 
 /** Publishes after which a sender's rate is looked at: enough that a clock of whole milliseconds tells it. */
 const LOOK_AFTER = 64;
+/** Publishes in a millisecond from which on a sender is a stream: five in a gulp. */
+const STREAM_PER_MS = 1;
+/** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
+const GULP_MS = 5;
+/** How long a trial is, at least: eight gulps, so that one more or less does not matter. */
+const TRIAL_MS = 8 * GULP_MS;
 /**
  * For how long a rate is looked at, at least. Shorter, and a sender that was held up for a moment, and then sent all that
  * at once, would be taken for faster than it is, and for one that lost the difference once it is read from in gulps.
  */
-const LOOK_MS = 32;
-/** Publishes in a millisecond from which on a sender is a stream: three in a gulp. */
-const STREAM_PER_MS = 1;
-/** For how long what a stream sends is left unread: what its publishes wait at most, a timer's lateness aside. */
-const GULP_MS = 3;
-/** How long a trial is, at least: eight gulps, so that one more or less does not matter. */
-const TRIAL_MS = 24;
+const LOOK_MS = TRIAL_MS;
 /** When nothing came for longer than this, the sender had nothing to send, or the machine was busy: that proves nothing. */
 const PAUSE_MS = 2 * GULP_MS;
+/** Trials that pauses may cut short, one after the other, until its rate is looked at anew: it may have slowed down. */
+const PAUSES_MAX = 4;
 /** A sender that waits for answers sends less once they come later. Below this share of its rate it may be such a one. */
 const KEPT_SHARE = 3 / 4;
 /** Below this share it may be so all the more: the trial counts twice. */
@@ -26,7 +28,7 @@ const LOST_SHARE = 1 / 4;
  */
 const FAILED_MAX = 3;
 /** A sender that waits for answers is not tried again for this long: beside that, what it lost in trials is little. */
-const NOT_AGAIN_MS = 10_000;
+const NOT_AGAIN_MS = 15_000;
 /** Ends of ticks that take longer gather what comes meanwhile by themselves. */
 const SHORT_END_MS = 2;
 
@@ -40,6 +42,8 @@ export class Sender {
   lastMs: number = 0;
   /** Publishes in a millisecond, the least that was seen; 0: it is read from as things come, and its rate looked at. */
   rate: number = 0;
+  /** Trials cut short by pauses, one after the other. */
+  pauses: number = 0;
   /** Trials failed, one after the other. */
   failed: number = 0;
   notBeforeMs: number = 0;
@@ -54,7 +58,7 @@ export class Sender {
 /**
  * Reading from fast senders in gulps, as network cards moderate their interrupts. To read, keep, fan out and acknowledge
  * one publication costs little; the system calls for it cost as much for one as for ten. So a session that sends a
- * thousand publishes a second or more, without waiting for answers, is left unread for three milliseconds after each tick
+ * thousand publishes a second or more, without waiting for answers, is left unread for five milliseconds after each tick
  * that had some of its: then one read, one batch for the store, one write for all acknowledgements, and one for each
  * subscriber, serve what came meanwhile. Whoever sends less is never kept waiting.
  *
@@ -137,7 +141,7 @@ function begin(sender: Sender, now: number): void {
   sender.lastMs = now;
 }
 
-/** Judges a stream by what it has sent since it was last judged, if that is long enough ago. */
+/** Judges a stream by what it has sent since its trial began, if that is long enough ago. */
 function isStillStream(sender: Sender, now: number): boolean {
   const elapsedMs = now - sender.sinceMs;
   const hasPaused = now - sender.lastMs > PAUSE_MS;
@@ -148,11 +152,14 @@ function isStillStream(sender: Sender, now: number): boolean {
   begin(sender, now);
   if (share >= KEPT_SHARE && rate >= STREAM_PER_MS) {
     sender.failed = 0;
+    sender.pauses = 0;
     sender.rate = Math.min(sender.rate, rate);
     return true;
   }
+  if (hasPaused && ++sender.pauses < PAUSES_MAX) return true;
   // As things come, until its rate is known anew.
   sender.rate = 0;
+  sender.pauses = 0;
   if (hasPaused || share >= KEPT_SHARE) return false;
   sender.failed += share < LOST_SHARE ? 2 : 1;
   if (sender.failed < FAILED_MAX) return false;
