@@ -107,6 +107,7 @@ describe("what has had its time", () => {
       random: () => world.random(),
       id: () => world.id(),
       hash: (data) => world.hash(data),
+      digest: (data) => world.digest(data),
     };
     return { world, ports };
   }

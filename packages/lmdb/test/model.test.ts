@@ -17,6 +17,7 @@ function portsOf(world: VirtualWorld): Ports {
     random: () => world.random(),
     id: () => world.id(),
     hash: (what) => world.hash(what),
+    digest: (what) => world.digest(what),
   };
 }
 

@@ -40,6 +40,7 @@ class Node {
       random: () => 0,
       id: () => `${name}-${++this.#ids}`,
       hash: (data: string | Uint8Array) => Buffer.from(data).toString("hex").slice(-11),
+      digest: (data: string) => Buffer.from(data).toString("hex"),
     };
     const now = (): number => 1_000;
     const faults: ReadonlySet<never> = new Set<never>();

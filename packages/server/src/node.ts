@@ -24,6 +24,8 @@ import type { Admission } from "./policy/admission.ts";
 import { PresentForm } from "./policy/present-form.ts";
 import type { Rate } from "./policy/rate-limit.ts";
 import type { Target, Targets } from "./policy/target.ts";
+import { ConnectTerms } from "./session/connect.ts";
+import { ConnectTimeouts } from "./session/connect-timeouts.ts";
 import type { Connection, ConnectionEvents, Framing } from "./session/connection.ts";
 import { carryOut } from "./session/control-acts.ts";
 import { Graces } from "./session/graces.ts";
@@ -67,6 +69,8 @@ export class Node implements SessionHost, StoreSink {
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
+  readonly connectTimeouts: ConnectTimeouts;
+  readonly connectTerms: ConnectTerms;
   /** What the backplane said last. */
   isStoreReachable: boolean = true;
   readonly gulps: Gulps;
@@ -111,6 +115,8 @@ export class Node implements SessionHost, StoreSink {
     this.#present = new PresentForm({ targets, logger, metrics, hooks });
     this.pages = new PageCache({ ports, metrics, faults, store, bounds, present: this.#present });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
+    this.connectTimeouts = new ConnectTimeouts(ports, limits.connectTimeoutMs);
+    this.connectTerms = new ConnectTerms(limits);
     this.gulps = new Gulps(ports);
     const apply = (request: ApplyRequest): void => this.apply(request);
     this.#graces = new Graces({ ports, metrics, apply });
@@ -201,8 +207,7 @@ export class Node implements SessionHost, StoreSink {
     const { connectionsPerUser } = this.limits;
     const { user, instance } = session.identity;
     // The older connection of an instance that comes back is about to be ended, and must not keep it out.
-    const others = this.registry.ofUser(user.id).filter(({ identity }) => identity.instance !== instance);
-    if (others.length >= connectionsPerUser) {
+    if (this.registry.othersOfUser(user.id, instance) >= connectionsPerUser) {
       const message = `Expected at most ${connectionsPerUser} connections of a user; close one first.`;
       return new CarillonError("overloaded", message);
     }

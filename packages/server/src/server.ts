@@ -186,12 +186,13 @@ export class Carillon<C extends Contract, U extends UserSchema> extends Applicat
    * @internal Tests reach it by `holdings` of `@carillon/server/testing`.
    */
   inspect(): Readonly<Record<string, number>> {
-    const { metrics, hub, registry, wheel } = this.#node;
+    const { metrics, hub, registry, wheel, connectTimeouts } = this.#node;
     return {
       ...Object.fromEntries(GAUGES.map((name) => [`gauge ${name}`, metrics[name]])),
       "channels in the hub": hub.size,
       "entries of the registry": registry.entries,
       heartbeats: wheel.size,
+      "connects awaited": connectTimeouts.size,
       "connections in the quota": this.#quota.connections,
       "addresses in the quota": this.#quota.addresses,
     };

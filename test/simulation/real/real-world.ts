@@ -73,8 +73,8 @@ export class RealWorld implements World {
 
   machine(name: string, wallOffsetMs = 0): Machine {
     const random = this.random.fork(name);
-    const { monotonicMs, wallMs, id, hash } = this.#ports;
-    const chance = { random: () => random.next(), id, hash };
+    const { monotonicMs, wallMs, id, hash, digest } = this.#ports;
+    const chance = { random: () => random.next(), id, hash, digest };
     return new WorldMachine({
       name,
       wallOffsetMs,

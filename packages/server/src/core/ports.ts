@@ -25,4 +25,6 @@ export interface Ports {
   readonly id: () => string;
   /** 64 bits of a collision-resistant hash, as 11 characters of base64url. The same data gives the same hash anywhere. */
   readonly hash: (data: string | Uint8Array) => string;
+  /** The same with 256 bits, as 43 characters: for what nobody must be able to guess or to find a second text for. */
+  readonly digest: (data: string) => string;
 }

@@ -42,12 +42,26 @@ export interface ResumeRecord {
 /** Writes a record. */
 export function encodeRecord(record: TicketRecord | ResumeRecord): string {
   if (record.kind === "ticket") return JSON.stringify(record);
-  // Each connect writes one: its numbers need no quoting, and to put them together costs half.
   const { user, instance, term, origin, endsAt, issuedAt, usedAt } = record;
-  return (
-    `{"kind":"resume","user":${JSON.stringify(user)},"instance":${JSON.stringify(instance)},"term":${term},` +
-    `"origin":${JSON.stringify(origin)},"endsAt":${endsAt},"issuedAt":${issuedAt},"usedAt":${usedAt}}`
-  );
+  // Each connect writes one: its numbers need no quoting, and to put them together costs half. They are joined and not
+  // added, which makes one text of them: it is kept for as long as the session and longer.
+  return [
+    '{"kind":"resume","user":',
+    JSON.stringify(user),
+    ',"instance":',
+    JSON.stringify(instance),
+    ',"term":',
+    term,
+    ',"origin":',
+    JSON.stringify(origin),
+    ',"endsAt":',
+    endsAt ?? "null",
+    ',"issuedAt":',
+    issuedAt,
+    ',"usedAt":',
+    usedAt ?? "null",
+    "}",
+  ].join("");
 }
 
 /** The ticket that a store kept, or null for anything else. */

@@ -15,11 +15,12 @@ export class TokenBucket {
   #tokens: number;
   #atMs: number;
 
-  constructor(ports: Pick<Ports, "monotonicMs">, rate: Rate) {
+  /** `now` is for who has just read the monotonic clock. */
+  constructor(ports: Pick<Ports, "monotonicMs">, rate: Rate, now: number = ports.monotonicMs()) {
     this.#ports = ports;
     this.#rate = rate;
     this.#tokens = rate.burst;
-    this.#atMs = ports.monotonicMs();
+    this.#atMs = now;
   }
 
   /**

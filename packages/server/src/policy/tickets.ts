@@ -45,10 +45,10 @@ export interface TicketRequest {
  */
 export class Tickets implements Admission {
   readonly #store: TicketStore;
-  readonly #ports: Pick<Ports, "id" | "hash">;
+  readonly #ports: Pick<Ports, "id" | "digest">;
   readonly #limits: Limits;
 
-  constructor(store: TicketStore, ports: Pick<Ports, "id" | "hash">, limits: Limits) {
+  constructor(store: TicketStore, ports: Pick<Ports, "id" | "digest">, limits: Limits) {
     this.#store = store;
     this.#ports = ports;
     this.#limits = limits;
@@ -92,7 +92,7 @@ export class Tickets implements Admission {
       if (current === null || record.user.id !== current.user.id) return done(ticketRefused());
       const { user, lifetimeMs } = record;
       const endsAt = lifetimeMs === null ? null : now + lifetimeMs;
-      const value = flatText(encodeRecord({ ...current, user, endsAt, issuedAt: now }));
+      const value = encodeRecord({ ...current, user, endsAt, issuedAt: now });
       const refreshed: Refreshed = { user, lifetimeMs, receipt: { ...receipt, value } };
       this.#replace(receipt, value, (answer) => done(answer.ok ? refreshed : trouble(answer)));
     });
@@ -221,8 +221,7 @@ export class Tickets implements Admission {
   ): void {
     const resume = `${RESUME_PREFIX}${this.#ports.id()}`;
     const nextKey = this.#key(resume);
-    // Kept for as long as the session and longer, like the key.
-    const value = flatText(encodeRecord(record));
+    const value = encodeRecord(record);
     const { user, instance, term, endsAt } = record;
     this.#store.put(nextKey, value, this.#resumeTtlMs, (answer) => {
       if (!answer.ok) return done(trouble(answer));
@@ -239,10 +238,9 @@ export class Tickets implements Admission {
     this.#store.swap(nextKey, before, value, this.#resumeTtlMs, done);
   }
 
-  /** Where a credential is stored. A hash of the port has 64 bits, and two of them have what a credential has. */
+  /** Where a credential is stored. */
   #key(credential: string): string {
-    const { hash } = this.#ports;
-    return flatText(hash(`credential 1 ${credential}`) + hash(`credential 2 ${credential}`));
+    return this.#ports.digest(credential);
   }
 
   #requestProblem({ user, lifetimeMs = null, ttlMs, ip, origin }: TicketRequest): CarillonError | null {

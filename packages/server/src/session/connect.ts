@@ -1,3 +1,4 @@
+import type { Limits } from "../core/limits.ts";
 import type { Admitted } from "../policy/admission.ts";
 import type { Fields } from "./command.ts";
 import type { SessionHost } from "./host.ts";
@@ -26,17 +27,39 @@ export function readConnect({ ticket, resume, contract }: Fields): ConnectInput 
   };
 }
 
+/** What every connect is told alike, put together once. */
+export class ConnectTerms {
+  readonly #limits: Limits;
+  #epoch: string | null = null;
+  #text = "";
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Fields of a result, with a comma behind each. A store that was put back has another epoch. */
+  text(idempotencyEpoch: string): string {
+    if (this.#epoch === idempotencyEpoch) return this.#text;
+    const { messageBytes, channelsPerSession, pageItems, idempotencyWindowMs, heartbeatMs } = this.#limits;
+    this.#epoch = idempotencyEpoch;
+    this.#text = [
+      `"features":[],"limits":{"messageBytes":${messageBytes},"channels":${channelsPerSession},"historyPage":${pageItems}},`,
+      `"idempotency":{"windowMs":${idempotencyWindowMs},"epoch":${JSON.stringify(idempotencyEpoch)}},`,
+      `"heartbeatMs":${heartbeatMs},`,
+    ].join("");
+    return this.#text;
+  }
+}
+
 /**
  * The result of a connect that succeeded, as JSON text; `ConnectResult` of the protocol has its fields. Ids and credentials
  * have an alphabet that needs no escaping.
  */
 export function connectResult(session: string, admitted: Admitted, host: SessionHost): string {
-  const { messageBytes, channelsPerSession, pageItems, idempotencyWindowMs, heartbeatMs } = host.limits;
   const { instance, user, resume, now, lifetimeMs } = admitted;
+  const terms = host.connectTerms.text(host.idempotencyEpoch);
   return (
-    `{"session":"${session}","instance":"${instance}","user":${JSON.stringify(user.id)},"resume":"${resume}","features":[],` +
-    `"limits":{"messageBytes":${messageBytes},"channels":${channelsPerSession},"historyPage":${pageItems}},` +
-    `"idempotency":{"windowMs":${idempotencyWindowMs},"epoch":${JSON.stringify(host.idempotencyEpoch)}},` +
-    `"time":${now},"heartbeatMs":${heartbeatMs}${lifetimeMs === null ? "" : `,"lifetimeMs":${lifetimeMs}`}}`
+    `{"session":"${session}","instance":"${instance}","user":${JSON.stringify(user.id)},"resume":"${resume}",` +
+    `${terms}"time":${now}${lifetimeMs === null ? "" : `,"lifetimeMs":${lifetimeMs}`}}`
   );
 }

@@ -14,6 +14,8 @@ import type { Admission } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Rate } from "../policy/rate-limit.ts";
 import type { Target } from "../policy/target.ts";
+import type { ConnectTerms } from "./connect.ts";
+import type { ConnectTimeouts } from "./connect-timeouts.ts";
 import type { Connection, Framing } from "./connection.ts";
 import type { Gulps } from "./gulps.ts";
 import type { HeartbeatWheel } from "./heartbeat-wheel.ts";
@@ -99,6 +101,8 @@ export interface SessionHost extends OutboxOwner {
   readonly hub: Hub;
   readonly pages: PageCache;
   readonly wheel: HeartbeatWheel;
+  readonly connectTimeouts: ConnectTimeouts;
+  readonly connectTerms: ConnectTerms;
   readonly gulps: Gulps;
   readonly contractVersion: number;
   readonly idempotencyEpoch: string;

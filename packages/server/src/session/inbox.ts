@@ -34,11 +34,11 @@ export class Inbox {
   #isTaking = false;
   #isClosed = false;
 
-  constructor(connection: Connection, owner: InboxOwner, host: SessionHost) {
+  constructor(connection: Connection, owner: InboxOwner, host: SessionHost, nowMs: number) {
     this.#connection = connection;
     this.#owner = owner;
     this.#host = host;
-    this.#rate = new TokenBucket(host.ports, host.commandRate);
+    this.#rate = new TokenBucket(host.ports, host.commandRate, nowMs);
   }
 
   /** A frame came: text, or bytes; at a time of the monotonic clock. */

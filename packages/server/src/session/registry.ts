@@ -40,6 +40,13 @@ export class Registry {
     return this.#byUser.get(user);
   }
 
+  /** How many sessions a user has beside those of an instance. */
+  othersOfUser(user: string, instance: string): number {
+    const sessions = this.#byUser.known(user);
+    if (sessions === undefined) return 0;
+    return listOf(sessions).filter(({ identity }) => identity.instance !== instance).length;
+  }
+
   /** All of them. */
   all(): readonly OpenSession[] {
     return this.#byInstance.all();
@@ -61,6 +68,10 @@ class Index {
 
   keys(): string[] {
     return [...this.#sessions.keys()];
+  }
+
+  known(key: string): OpenSession | Set<OpenSession> | undefined {
+    return this.#sessions.get(key);
   }
 
   get(key: string): readonly OpenSession[] {

@@ -52,7 +52,6 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
   /** Null until a command fails. */
   #errors: ErrorBudget | null = null;
   readonly #liveness: Liveness;
-  #connectTimeout: Timer | null;
   readonly #spoke: number;
 
   constructor(connection: Connection, host: SessionHost) {
@@ -60,10 +59,11 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.connection = connection;
     this.host = host;
     this.outbox = new Outbox(connection, host, host.limits.outboxBytes, this);
-    this.#inbox = new Inbox(connection, this, host);
-    this.#liveness = new Liveness(host.ports, connection, host.limits);
-    this.#connectTimeout = host.ports.after(host.limits.connectTimeoutMs, () => this.#close("connect_timeout"));
+    const nowMs = host.ports.monotonicMs();
+    this.#inbox = new Inbox(connection, this, host, nowMs);
+    this.#liveness = new Liveness(host.ports, connection, host.limits, nowMs);
     this.#spoke = host.wheel.add(this);
+    host.connectTimeouts.add(this, nowMs);
     host.metrics.connections++;
     host.metrics.connectionsTotal++;
   }
@@ -114,6 +114,10 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     if (this.#state !== "open" || this.outbox.isFull) return;
     this.#beats.sent++;
     this.send({ push: "heartbeat" });
+  }
+
+  connectTimedOut(): void {
+    this.#close("connect_timeout");
   }
 
   take({ head: fields, body }: Decoded, isAlone: boolean): void {
@@ -254,7 +258,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     }
     this.#state = "connecting";
     const { remoteAddress, origin } = this.connection;
-    this.host.admission.admit({ ...input, remoteAddress, origin }, (admitted) => {
+    const { ticket, resume } = input;
+    this.host.admission.admit({ ticket, resume, remoteAddress, origin }, (admitted) => {
       if (this.#state !== "connecting") {
         if (!(admitted instanceof CarillonError)) this.host.admission.ended(admitted.receipt, false);
         return;
@@ -286,8 +291,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     }
     this.#state = "open";
     this.#renewedAt = host.ports.monotonicMs();
-    this.#connectTimeout?.cancel();
-    this.#connectTimeout = null;
+    host.connectTimeouts.remove(this);
     this.connection.opened();
     this.#setLifetime(lifetimeMs);
     // The reply to a resume wants a pong, as heartbeats do.
@@ -337,7 +341,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     this.#ending?.cancel();
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#connectTimeout?.cancel();
+    // An open one was removed when it opened.
+    if (this.#context === null) this.host.connectTimeouts.remove(this);
     this.host.wheel.remove(this, this.#spoke);
     this.#inbox.close();
     this.outbox.clear();

@@ -98,6 +98,7 @@ export class RecordedLogs {
       random: () => world.random(),
       id: () => this.#id(world),
       hash: (data) => world.hash(data),
+      digest: (data) => world.digest(data),
     };
   }
 

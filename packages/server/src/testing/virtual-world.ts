@@ -65,6 +65,10 @@ export class VirtualWorld implements Ports {
     return hash("sha256", data, "base64url").slice(0, 11);
   }
 
+  digest(data: string): string {
+    return hash("sha256", data, "base64url");
+  }
+
   /** How many timers are set. */
   get timers(): number {
     return this.#alarms.size;

@@ -10,8 +10,8 @@ import {
   NOT_FOUND,
   NO_ROOM,
   answerRefusal,
-  originOf,
-  refuseUpgrade,
+  CheckedHead,
+  checkUpgrade,
   type Refusal,
   type UpgradeDemands,
 } from "./upgrade.ts";
@@ -82,8 +82,8 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
       standing.delete(connection);
       route.release(connection.remoteAddress);
     };
-    const { limits, protocols, isDeflating = false } = route;
-    acceptors.set(path, new WebSocketAcceptor({ limits, protocols, isDeflating, ports, logger, closed }));
+    const { limits, isDeflating = false } = route;
+    acceptors.set(path, new WebSocketAcceptor({ limits, isDeflating, ports, logger, closed }));
   }
   const refuse = (socket: Socket, path: string, refusal: Refusal): void => {
     logger.debug("Refused an upgrade.", { status: refusal.status, code: refusal.code, path: path.slice(0, 200) });
@@ -98,12 +98,11 @@ export function attachUpgrades(server: HttpServer | HttpsServer, options: Attach
     // What is not a socket of the operating system tells no progress and can't be bounded.
     if (!(duplex instanceof Socket)) return void duplex.destroy();
     if (route === undefined || acceptor === undefined) return refuse(duplex, path, NOT_FOUND);
-    const refusal = refuseUpgrade(request, route);
-    if (refusal !== null) return refuse(duplex, path, refusal);
+    const asked = checkUpgrade(request, route);
+    if (!(asked instanceof CheckedHead)) return refuse(duplex, path, asked);
     const remoteAddress = remoteAddressOf(request, options.trustProxyHops ?? 0);
     if (!route.reserve(remoteAddress)) return refuse(duplex, path, NO_ROOM);
-    const checked = { request, socket: duplex, head, remoteAddress, origin: originOf(request) };
-    const isUpgraded = acceptor.upgrade(checked, (connection) => {
+    const isUpgraded = acceptor.upgrade({ asked, socket: duplex, head, remoteAddress }, (connection) => {
       standing.set(connection, route);
       return route.accept(connection, { path, query });
     });

@@ -18,6 +18,7 @@ export function systemPorts(): Ports {
     random: () => Math.random(),
     id: idSource(),
     hash: hash64,
+    digest: (data) => hash("sha256", data, "base64url"),
   };
 }
 

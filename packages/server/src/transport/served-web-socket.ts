@@ -23,15 +23,15 @@ export class ServedWebSocket extends WebSocket {
   /** Close code for a message that is too large. */
   tooLargeCode: number = TOO_LARGE;
 
-  override emit(event: string | symbol, ...values: unknown[]): boolean {
-    if (this.events === null) return super.emit(event, ...values);
-    const [first, second] = values;
+  /** No event of `ws` has more than two values; without a list of them, none is made for each message. */
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    if (this.events === null) return super.emit(event, first, second);
     /* oxlint-disable typescript/no-unsafe-type-assertion -- The values are those that `ws` documents for its events. */
     if (event === "message") this.events.received(first as RawData, second as boolean);
     else if (event === "ping" || event === "pong") this.events.receivedControl();
     else if (event === "error") this.events.failed(first as Error);
     else if (event === "close") this.events.closedBy(first as number);
-    else return super.emit(event, ...values);
+    else return super.emit(event, first, second);
     /* oxlint-enable typescript/no-unsafe-type-assertion */
     return true;
   }

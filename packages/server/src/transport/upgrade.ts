@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { UpgradeHead } from "./upgrade-head.ts";
 
 /**
  * What is wrong with an upgrade request, found out before anything is upgraded. `ws` checks some of this as well, but
@@ -32,22 +33,42 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~%-]+)(?::\d{1,5})?$/;
 /** Most characters of a subprotocol header: a token for each version of a codec, and room. */
 const PROTOCOLS_MAX = 1_024;
-/** Headers that decide how the request is read, and so may stand in it once only. No two are of one length. */
-const SINGLE_HEADERS: readonly string[] = ["host", "origin", "upgrade", "sec-websocket-key", "sec-websocket-version"];
 
-/** Why the request is refused, or null when it may be upgraded. The order is: form, origin, protocol, room. */
-export function refuseUpgrade(request: IncomingMessage, demands: UpgradeDemands): Refusal | null {
-  const refusal = refuseForm(request);
-  if (refusal !== null) return refusal;
-  if (!demands.allowsOrigin(originOf(request))) {
-    return {
-      status: 403,
-      code: "origin_refused",
-      message: "The page's origin is not on the server's list of allowed origins; add it there exactly as it is.",
-    };
+/** What a request that may be upgraded asks for. */
+export class CheckedHead {
+  /** The `Origin` header, null without one. */
+  readonly origin: string | null;
+  /** The `Sec-WebSocket-Key`, well-formed. */
+  readonly key: string;
+  /** The subprotocol that the answer names, null for none. */
+  readonly protocol: string | null;
+  /** The `Sec-WebSocket-Extensions` header as it came. */
+  readonly extensions: string | undefined;
+
+  constructor(head: UpgradeHead, protocol: string | null) {
+    this.origin = head.origin ?? null;
+    this.key = head.key ?? "";
+    this.protocol = protocol;
+    this.extensions = head.extensions;
   }
-  return refuseProtocols(request, demands.protocols) ?? (demands.isDraining() ? DRAINING : null);
 }
+
+/** Why the request is refused, or what it asks for when it may be upgraded. The order is: form, origin, protocol, room. */
+export function checkUpgrade(request: IncomingMessage, demands: UpgradeDemands): Refusal | CheckedHead {
+  const head = new UpgradeHead(request.rawHeaders);
+  const refusal = refuseForm(request, head);
+  if (refusal !== null) return refusal;
+  if (!demands.allowsOrigin(head.origin ?? null)) return FOREIGN_ORIGIN;
+  const protocol = chooseProtocol(head.protocols, demands.protocols);
+  if (typeof protocol === "object" && protocol !== null) return protocol;
+  return demands.isDraining() ? DRAINING : new CheckedHead(head, protocol);
+}
+
+const FOREIGN_ORIGIN: Refusal = {
+  status: 403,
+  code: "origin_refused",
+  message: "The page's origin is not on the server's list of allowed origins; add it there exactly as it is.",
+};
 
 /** The answer of a node that is leaving. */
 const DRAINING: Refusal = {
@@ -72,56 +93,51 @@ export const NOT_FOUND: Refusal = {
   message: "No WebSocket is served on this path.",
 };
 
-/** The `Origin` of a request, null without one. */
-export function originOf(request: IncomingMessage): string | null {
-  return request.headers.origin ?? null;
-}
-
 function badRequest(message: string): Refusal {
   return { status: 400, code: "bad_request", message };
 }
 
-function refuseForm(request: IncomingMessage): Refusal | null {
-  const { headers, method, httpVersion } = request;
-  if (method !== "GET") {
-    return {
-      status: 405,
-      code: "bad_request",
-      message: "Expected the method GET for an upgrade.",
-      headers: { Allow: "GET" },
-    };
-  }
+function refuseForm({ method, httpVersion }: IncomingMessage, head: UpgradeHead): Refusal | null {
+  if (method !== "GET") return WRONG_METHOD;
   if (httpVersion !== "1.1") return badRequest("Expected HTTP/1.1 for an upgrade.");
-  const repeated = repeatedHeader(request.rawHeaders);
-  if (repeated !== null) return badRequest(`Expected the header ${repeated} once.`);
-  if (headers.upgrade?.toLowerCase() !== "websocket") return badRequest("Expected the header Upgrade: websocket.");
-  if (!isUpgradeWanted(headers.connection ?? "")) {
-    return badRequest("Expected the header Connection: Upgrade.");
-  }
-  if (headers["sec-websocket-version"] !== "13") {
-    return {
-      status: 426,
-      code: "bad_request",
-      message: "Expected the header Sec-WebSocket-Version: 13.",
-      headers: { "Sec-WebSocket-Version": "13" },
-    };
-  }
-  if (!KEY.test(headers["sec-websocket-key"] ?? "")) {
-    return badRequest("Expected a Sec-WebSocket-Key of 16 bytes in base64.");
-  }
-  if (!HOST.test(headers.host ?? "")) return badRequest("Expected a Host header with a host and perhaps a port.");
-  const hasBody = headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
-  return hasBody ? badRequest("Expected no body in an upgrade.") : null;
+  if (head.repeated !== null) return badRequest(`Expected the header ${head.repeated} once.`);
+  if (!isWebSocket(head.upgrade)) return badRequest("Expected the header Upgrade: websocket.");
+  if (!isUpgradeWanted(head.connection ?? "")) return badRequest("Expected the header Connection: Upgrade.");
+  if (head.version !== "13") return WRONG_VERSION;
+  if (!KEY.test(head.key ?? "")) return badRequest("Expected a Sec-WebSocket-Key of 16 bytes in base64.");
+  if (!HOST.test(head.host ?? "")) return badRequest("Expected a Host header with a host and perhaps a port.");
+  return head.hasBody ? badRequest("Expected no body in an upgrade.") : null;
 }
 
-function refuseProtocols(request: IncomingMessage, protocols: readonly string[] | null): Refusal | null {
-  const offer = request.headers["sec-websocket-protocol"];
-  const wanted = `Expected the header Sec-WebSocket-Protocol to offer ${protocols?.join(" or ") ?? "tokens, each once"}.`;
-  if (offer === undefined) return protocols === null ? null : badRequest(wanted);
+const WRONG_METHOD: Refusal = {
+  status: 405,
+  code: "bad_request",
+  message: "Expected the method GET for an upgrade.",
+  headers: { Allow: "GET" },
+};
+
+const WRONG_VERSION: Refusal = {
+  status: 426,
+  code: "bad_request",
+  message: "Expected the header Sec-WebSocket-Version: 13.",
+  headers: { "Sec-WebSocket-Version": "13" },
+};
+
+/** The first of our subprotocols that is offered; with no list of ours, the first of the peer's, null for none. */
+function chooseProtocol(offer: string | undefined, served: readonly string[] | null): Refusal | string | null {
+  // What nearly all say who say the right thing.
+  if (offer !== undefined && served?.[0] === offer) return offer;
+  const wanted = `Expected the header Sec-WebSocket-Protocol to offer ${served?.join(" or ") ?? "tokens, each once"}.`;
+  if (offer === undefined) return served === null ? null : badRequest(wanted);
   const offered = offer.length > PROTOCOLS_MAX ? [] : tokens(offer);
   const isWellFormed = offered.every((name, index) => TOKEN.test(name) && offered.indexOf(name) === index);
-  if (offered.length === 0 || !isWellFormed) return badRequest(wanted);
-  return protocols === null || protocols.some((name) => offered.includes(name)) ? null : badRequest(wanted);
+  if (!isWellFormed) return badRequest(wanted);
+  return (served ?? offered).find((name) => offered.includes(name)) ?? badRequest(wanted);
+}
+
+/** Nearly all write it so. */
+function isWebSocket(upgrade: string | undefined): boolean {
+  return upgrade === "websocket" || upgrade?.toLowerCase() === "websocket";
 }
 
 /** Nearly all say nothing else in it. */
@@ -134,27 +150,6 @@ function tokens(list: string): string[] {
   if (!list.includes(",")) return [list.trim()];
   return list.split(",").map((token) => token.trim());
 }
-
-/** Most names are told apart by their length: a request has a dozen headers, and each upgrade is looked at. */
-function repeatedHeader(rawHeaders: readonly string[]): string | null {
-  let seen = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? "";
-    const bit = SINGLE_BITS[name.length] ?? 0;
-    if (bit === 0) continue;
-    const lowered = name.toLowerCase();
-    if (lowered !== SINGLE_HEADERS[31 - Math.clz32(bit)]) continue;
-    if ((seen & bit) !== 0) return lowered;
-    seen |= bit;
-  }
-  return null;
-}
-
-/** By length of a name: the bit of the header with that length; 0 for none. */
-const SINGLE_BITS: readonly number[] = Array.from({ length: 32 }, (_, length) => {
-  const index = SINGLE_HEADERS.findIndex((name) => name.length === length);
-  return index === -1 ? 0 : 1 << index;
-});
 
 /** For how long a refused peer may keep the socket after its answer was written. */
 const LINGER_MS = 1_000;

@@ -4,24 +4,22 @@ import { WebSocketServer, type Server, type ServerOptions } from "ws";
 import type { ConnectionEvents } from "../session/connection.ts";
 import { answerToOffers } from "./deflate.ts";
 import { ServedWebSocket } from "./served-web-socket.ts";
+import type { CheckedHead } from "./upgrade.ts";
 import { WebSocketConnection, type WebSocketSurroundings } from "./websocket-connection.ts";
 
 /** Settings of a {@link WebSocketAcceptor}. */
 export interface WebSocketSettings extends WebSocketSurroundings {
   /** Whether units are compressed for peers that offer it. */
   readonly isDeflating: boolean;
-  /** Subprotocols served, the preferred first; null: the first one that the peer offers, if it offers any. */
-  readonly protocols: readonly string[] | null;
 }
 
 /** An upgrade request that has passed the checks. */
 export interface CheckedUpgrade {
-  readonly request: IncomingMessage;
+  readonly asked: CheckedHead;
   readonly socket: Socket;
   /** What was read after the request's head. */
   readonly head: Buffer;
   readonly remoteAddress: string;
-  readonly origin: string | null;
 }
 
 /** A connection that does not answer a close frame, or whose peer takes no bytes, is cut after this time. */
@@ -42,11 +40,12 @@ export class WebSocketAcceptor {
   readonly #settings: WebSocketSettings;
   /** The server for connections that agreed to compression. */
   readonly #deflating: Server<typeof ServedWebSocket>;
-  /** What the handshake under way says about extensions. */
+  /** What the handshake under way says about the subprotocol and about extensions. */
+  #protocol: string | null = null;
   #extensions: string | null = null;
 
   constructor(settings: WebSocketSettings) {
-    const { limits, protocols } = settings;
+    const { limits } = settings;
     const options: Options = {
       noServer: true,
       clientTracking: false,
@@ -59,14 +58,15 @@ export class WebSocketAcceptor {
       maxPendingAutoPongs: 60,
       closeTimeout: CLOSE_TIMEOUT_MS,
       WebSocket: ServedWebSocket,
-      handleProtocols: (offered) => (protocols ?? [...offered]).find((name) => offered.has(name)) ?? false,
     };
     this.#server = new WebSocketServer(options);
     // What is compressed is not UTF-8 yet when the parser sees it.
     this.#deflating = new WebSocketServer({ ...options, skipUTF8Validation: true });
-    this.#deflating.on("headers", (headers) => {
+    const answer = (headers: string[]): void => {
+      if (this.#protocol !== null) headers.push(`Sec-WebSocket-Protocol: ${this.#protocol}`);
       if (this.#extensions !== null) headers.push(`Sec-WebSocket-Extensions: ${this.#extensions}`);
-    });
+    };
+    for (const server of [this.#server, this.#deflating]) server.on("headers", answer);
     this.#settings = settings;
   }
 
@@ -75,12 +75,14 @@ export class WebSocketAcceptor {
    * over.
    */
   upgrade(upgrade: CheckedUpgrade, accept: (connection: WebSocketConnection) => ConnectionEvents): boolean {
-    const { request, socket, head, remoteAddress, origin } = upgrade;
+    const { asked, socket, head, remoteAddress } = upgrade;
+    const { origin } = asked;
     let isUpgraded = false;
-    this.#extensions = this.#settings.isDeflating ? answerToOffers(request.headers["sec-websocket-extensions"]) : null;
+    this.#protocol = asked.protocol;
+    this.#extensions = this.#settings.isDeflating ? answerToOffers(asked.extensions) : null;
     const isDeflating = this.#extensions !== null;
     const server = isDeflating ? this.#deflating : this.#server;
-    server.handleUpgrade(request, socket, head, (ws) => {
+    server.handleUpgrade(requestFor(asked), socket, head, (ws) => {
       isUpgraded = true;
       ws.tooLargeCode = this.#settings.limits.tooLargeCode;
       const surroundings = this.#settings;
@@ -96,4 +98,17 @@ export class WebSocketAcceptor {
     });
     return isUpgraded;
   }
+}
+
+/**
+ * The request as far as `ws` looks at it. The subprotocol is left out: it was chosen already, and is answered with the
+ * extensions.
+ */
+function requestFor({ key }: CheckedHead): IncomingMessage {
+  const request = {
+    method: "GET",
+    headers: { upgrade: "websocket", "sec-websocket-key": key, "sec-websocket-version": "13" },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Of a request, `handleUpgrade` reads these.
+  return request as unknown as IncomingMessage;
 }

@@ -26,6 +26,7 @@ export function restoring(world: Ports, position: string): Ports {
     random: () => world.random(),
     id: () => position.split(".")[0] ?? "",
     hash: (data) => world.hash(data),
+    digest: (data) => world.digest(data),
   };
 }
 

@@ -49,4 +49,8 @@ export class FakeWorld implements Ports {
   hash(data: string | Uint8Array): string {
     return `#${typeof data === "string" ? data : data.join(",")}`;
   }
+
+  digest(data: string): string {
+    return `##${data}`;
+  }
 }

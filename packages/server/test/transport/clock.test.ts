@@ -15,6 +15,13 @@ describe("the ports of the system", () => {
     }
   });
 
+  it("digest to all 256 bits of it", () => {
+    for (const text of ["", "t_0", "é".repeat(300)]) {
+      expect(ports.digest(text)).toBe(createHash("sha256").update(text).digest("base64url"));
+    }
+    expect(ports.digest("")).toHaveLength(43);
+  });
+
   it("make ids of 22 characters that never repeat", () => {
     const ids = new Set(Array.from({ length: 10_000 }, () => ports.id()));
     expect(ids.size).toBe(10_000);

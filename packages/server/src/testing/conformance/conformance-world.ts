@@ -301,6 +301,7 @@ function portsOf(world: VirtualWorld): Ports {
     random: () => world.random(),
     id: () => world.id(),
     hash: (data) => world.hash(data),
+    digest: (data) => world.digest(data),
   };
 }
 

@@ -78,3 +78,8 @@ export function quickHash(data: string | Uint8Array): string {
   }
   return hash;
 }
+
+/** The same with 128 bits. */
+export function quickDigest(data: string): string {
+  return quickHash(`1 ${data}`) + quickHash(`2 ${data}`);
+}

@@ -1,6 +1,6 @@
 import type { Timer } from "../../core/ports.ts";
 import { Alarms } from "../alarms.ts";
-import { quickHash, SimulatedRandom } from "./simulated-random.ts";
+import { quickDigest, quickHash, SimulatedRandom } from "./simulated-random.ts";
 import type { Machine, World } from "./world.ts";
 import { WorldMachine } from "./world-machine.ts";
 
@@ -75,7 +75,7 @@ export class SimulatedWorld implements World {
   machine(name: string, wallOffsetMs = 0): Machine {
     const random = this.random.fork(name);
     const clocks = { monotonicMs: () => this.#nowMs, wallMs: () => this.wallMs };
-    const chance = { random: () => random.next(), id: () => random.id(), hash: quickHash };
+    const chance = { random: () => random.next(), id: () => random.id(), hash: quickHash, digest: quickDigest };
     return new WorldMachine({
       name,
       wallOffsetMs,

@@ -133,6 +133,7 @@ export class Volume {
       random: () => machine.random(),
       id: () => this.#id(machine),
       hash: machine.hash,
+      digest: machine.digest,
     };
   }
 

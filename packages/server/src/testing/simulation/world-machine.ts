@@ -7,7 +7,7 @@ export interface WorldMachineOptions {
   /** By how much its wall clock is wrong, in milliseconds. */
   readonly wallOffsetMs: number;
   readonly clocks: Pick<Ports, "monotonicMs" | "wallMs">;
-  readonly chance: Pick<Ports, "random" | "id" | "hash">;
+  readonly chance: Pick<Ports, "random" | "id" | "hash" | "digest">;
   readonly after: (delayMs: number, ring: () => void) => Timer;
 }
 
@@ -19,6 +19,7 @@ export class WorldMachine implements Machine {
   readonly random: () => number;
   readonly id: () => string;
   readonly hash: Ports["hash"];
+  readonly digest: Ports["digest"];
   readonly #options: WorldMachineOptions;
   #offsetMs: number;
   #isStopped = false;
@@ -34,6 +35,7 @@ export class WorldMachine implements Machine {
     this.random = chance.random;
     this.id = chance.id;
     this.hash = chance.hash;
+    this.digest = chance.digest;
   }
 
   get isStopped(): boolean {

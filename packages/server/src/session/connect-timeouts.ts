@@ -1,0 +1,58 @@
+import type { Ports, Timer } from "../core/ports.ts";
+
+/** Something that must have connected within a time. */
+export interface Connecting {
+  connectTimedOut(): void;
+}
+
+/**
+ * One timer for the connects of all connections: each has the same time, so they are due in the order in which they
+ * began. Adding and removing take constant time.
+ */
+export class ConnectTimeouts {
+  readonly #ports: Pick<Ports, "after" | "monotonicMs">;
+  readonly #timeoutMs: number;
+  /** When each is due; the first is due first. */
+  readonly #dueMs = new Map<Connecting, number>();
+  #timer: Timer | null = null;
+
+  constructor(ports: Pick<Ports, "after" | "monotonicMs">, timeoutMs: number) {
+    this.#ports = ports;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Gauge: how many have yet to connect. */
+  get size(): number {
+    return this.#dueMs.size;
+  }
+
+  /** Is told when its time is over, unless it is removed before. `nowMs`: of the monotonic clock, just read. */
+  add(connecting: Connecting, nowMs: number): void {
+    this.#dueMs.set(connecting, nowMs + this.#timeoutMs);
+    if (this.#timer === null) this.#wait(this.#timeoutMs);
+  }
+
+  /** It has connected, or has ended. Harmless when repeated. */
+  remove(connecting: Connecting): void {
+    if (!this.#dueMs.delete(connecting) || this.#dueMs.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer = this.#ports.after(delayMs, () => {
+      this.#timer = null;
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    const now = this.#ports.monotonicMs();
+    for (const [connecting, dueMs] of this.#dueMs) {
+      // Timers fire a moment early at times, and one that was told may have been followed by others.
+      if (dueMs > now) return this.#timer === null ? this.#wait(dueMs - now) : undefined;
+      this.#dueMs.delete(connecting);
+      connecting.connectTimedOut();
+    }
+  }
+}
