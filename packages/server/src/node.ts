@@ -1,4 +1,4 @@
-import { CarillonError, CLOSE_CODES, type Position } from "@carillon/protocol";
+import { type CarillonError, CLOSE_CODES, type Position } from "@carillon/protocol";
 import type { OpenBackplane } from "./backplane/backplane.ts";
 import type {
   Answer,
@@ -204,16 +204,9 @@ export class Node implements SessionHost, StoreSink {
   }
 
   opened(session: OpenSession): CarillonError | null {
-    const { connectionsPerUser } = this.limits;
-    const { user, instance } = session.identity;
-    // The older connection of an instance that comes back is about to be ended, and must not keep it out.
-    if (this.registry.othersOfUser(user.id, instance) >= connectionsPerUser) {
-      const message = `Expected at most ${connectionsPerUser} connections of a user; close one first.`;
-      return new CarillonError("overloaded", message);
-    }
-    this.registry.add(session);
-    this.metrics.sessions++;
-    return null;
+    const refusal = this.registry.add(session, this.limits.connectionsPerUser);
+    if (refusal === null) this.metrics.sessions++;
+    return refusal;
   }
 
   greet(session: OpenSession, comesBack: boolean): void {

@@ -1,3 +1,4 @@
+import { CarillonError } from "@carillon/protocol";
 import type { OpenSession } from "./host.ts";
 
 /** The open sessions of a node, by instance and by user. */
@@ -16,11 +17,18 @@ export class Registry {
     return this.#size + this.#byInstance.size + this.#byUser.size;
   }
 
-  /** Adds an open session. */
-  add(session: OpenSession): void {
+  /** Adds an open session, unless its user has so many. */
+  add(session: OpenSession, perUserMax: number): CarillonError | null {
+    const { instance, publisher } = session.identity;
+    // The older connection of an instance that comes back is about to be ended, and must not keep it out.
+    const others = this.#byUser.get(publisher.user).filter(({ identity }) => identity.instance !== instance);
+    if (others.length >= perUserMax) {
+      return new CarillonError("overloaded", `Expected at most ${perUserMax} connections of a user; close one first.`);
+    }
     this.#size++;
-    this.#byInstance.add(session.identity.instance, session);
-    this.#byUser.add(session.identity.publisher.user, session);
+    this.#byInstance.add(instance, session);
+    this.#byUser.add(publisher.user, session);
+    return null;
   }
 
   /** Removes a session that has ended, and was added. */
@@ -38,13 +46,6 @@ export class Registry {
   /** The sessions of a user. */
   ofUser(user: string): readonly OpenSession[] {
     return this.#byUser.get(user);
-  }
-
-  /** How many sessions a user has beside those of an instance. */
-  othersOfUser(user: string, instance: string): number {
-    const sessions = this.#byUser.known(user);
-    if (sessions === undefined) return 0;
-    return listOf(sessions).filter(({ identity }) => identity.instance !== instance).length;
   }
 
   /** All of them. */
@@ -68,10 +69,6 @@ class Index {
 
   keys(): string[] {
     return [...this.#sessions.keys()];
-  }
-
-  known(key: string): OpenSession | Set<OpenSession> | undefined {
-    return this.#sessions.get(key);
   }
 
   get(key: string): readonly OpenSession[] {

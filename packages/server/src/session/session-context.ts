@@ -4,7 +4,7 @@ import type { Payload } from "../backplane/records.ts";
 import { flatText } from "../core/flat-text.ts";
 import { formatHolder } from "../core/holder.ts";
 import type { SmallMap } from "../core/small-map.ts";
-import type { AdmissionReceipt, Refreshed } from "../policy/admission.ts";
+import type { AdmissionReceipt, Admitted, Refreshed } from "../policy/admission.ts";
 import type { ResolvedGrant } from "../policy/grant.ts";
 import type { Target } from "../policy/target.ts";
 import type { CommandContext } from "./command.ts";
@@ -52,9 +52,9 @@ export class SessionContext implements CommandContext {
   /** What the session holds for its instance; null until it sets something. */
   heldEntries: HeldEntries | null = null;
 
-  constructor(owner: ContextOwner, identity: Identity, receipt: AdmissionReceipt) {
+  constructor(owner: ContextOwner, { user, instance, term, receipt }: Admitted) {
     this.#owner = owner;
-    this.identity = identity;
+    this.identity = { user, instance, term, scope: `i:${instance}`, publisher: { user: user.id, instance } };
     this.receipt = receipt;
   }
 

@@ -258,8 +258,7 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
     }
     this.#state = "connecting";
     const { remoteAddress, origin } = this.connection;
-    const { ticket, resume } = input;
-    this.host.admission.admit({ ticket, resume, remoteAddress, origin }, (admitted) => {
+    this.host.admission.admit({ ticket: input.ticket, resume: input.resume, remoteAddress, origin }, (admitted) => {
       if (this.#state !== "connecting") {
         if (!(admitted instanceof CarillonError)) this.host.admission.ended(admitted.receipt, false);
         return;
@@ -279,9 +278,8 @@ export class Session implements ConnectionEvents, InboxOwner, AnswerSink, Subscr
 
   #open(admitted: Admitted, answer: Answer): void {
     const { host } = this;
-    const { user, instance, term, lifetimeMs, receipt } = admitted;
-    const publisher = { user: user.id, instance };
-    const context = new SessionContext(this, { user, instance, term, scope: `i:${instance}`, publisher }, receipt);
+    const { lifetimeMs, receipt } = admitted;
+    const context = new SessionContext(this, admitted);
     this.#context = context;
     const refusal = host.opened(this);
     if (refusal !== null) {
