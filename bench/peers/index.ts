@@ -13,7 +13,7 @@ import {
 } from "./clusters.ts";
 import type { Peer } from "./peer.ts";
 import { SOCKET_IO, SOCKET_IO_RECOVERING } from "./socket-io.ts";
-import { FAULTY, WS } from "./ws.ts";
+import { FAULTY, NODE_NET, WS } from "./ws.ts";
 
 /** Everything that can be measured, the deliberately broken included. */
 export const PEERS: readonly Peer[] = [
@@ -23,6 +23,7 @@ export const PEERS: readonly Peer[] = [
   NATS,
   NCHAN,
   WS,
+  NODE_NET,
   SOCKET_IO,
   SOCKET_IO_RECOVERING,
   CARILLON_REDIS,

@@ -27,6 +27,15 @@ export const WS: Peer = {
   door: ({ bytes }) => plainDoor(bytes),
 };
 
+/** Below everything: what Node's sockets cost by themselves, so that a bar that no server on them can meet shows as such. */
+export const NODE_NET: Peer = {
+  name: "node:net",
+  settings: ["no HTTP parser, no WebSocket library, no check of anything: what Node's sockets cost by themselves"],
+  find: () => Promise.resolve({ version: process.versions.node }),
+  command: (port, purpose) => nodeServer("net-echo.ts", port, purpose),
+  door: ({ bytes }) => plainDoor(bytes),
+};
+
 /** What a control does wrong, on purpose, by name. */
 export const FAULTS = {
   lossy: "leaves one delivery in 10,000 out",

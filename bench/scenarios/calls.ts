@@ -16,7 +16,7 @@ export const CALLS: Scenario = {
   title: "Request and reply: round trips",
   about:
     "100 clients, each with 8 calls under way, 100 bytes there and back; then each with 1; then 1,000 calls a second at a steady rate, for the latency. Carillon's calls are typed and validated; ws and Bun echo a frame, which is the floor.",
-  peers: ["Carillon", "Bun", "ws", "Socket.IO"],
+  peers: ["Carillon", "Bun", "node:net", "ws", "Socket.IO"],
   columns: [
     { key: "cpuUs", title: "CPU µs per call", digits: 1 },
     { key: "singleUs", title: "CPU µs per call, 1 under way", digits: 1 },

@@ -16,7 +16,7 @@ export const CONNECTS: Scenario = {
   title: "Connects per second with ticket",
   about:
     "Connection, upgrade, a credential that the server handed out before (which is counted), one subscription, and its answer; 64 at a time. 3,000 came in before, so that the code is compiled.",
-  peers: ["Carillon", "Bun", "ws", "Socket.IO"],
+  peers: ["Carillon", "Bun", "node:net", "ws", "Socket.IO"],
   columns: [
     { key: "cpuUs", title: "CPU µs per connect", digits: 0 },
     { key: "perSecond", title: "connects/s", digits: 0 },
