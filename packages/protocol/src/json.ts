@@ -69,9 +69,14 @@ function faultInObject(object: object, depth: number, budget: { left: number }):
   const prototype: unknown = Object.getPrototypeOf(object);
   // A root prototype, of this realm or another, or none: everything else is an instance of some class.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return { path: "", got: instanceName(object) };
-  for (const [key, value] of Object.entries(object)) {
+  const values: readonly unknown[] = Object.values(object);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index];
     const fault = value === undefined ? null : findFault(value, depth + 1, budget);
-    if (fault) return within(/^[A-Za-z_$][\w$]{0,59}$/.test(key) ? `.${key}` : `[${describe(key)}]`, fault);
+    if (fault) {
+      const key = Object.keys(object)[index] ?? "";
+      return within(/^[A-Za-z_$][\w$]{0,59}$/.test(key) ? `.${key}` : `[${describe(key)}]`, fault);
+    }
   }
   return null;
 }

@@ -3,13 +3,13 @@ import type { OpenBackplane } from "./backplane/backplane.ts";
 import type {
   Answer,
   AppendRequest,
-  AppendResult,
   ApplyRequest,
   ChannelStore,
   HistoryPage,
   StoreSink,
 } from "./backplane/channel-store.ts";
 import type { ControlMessage } from "./backplane/control.ts";
+import { OUT_OF_ORDER } from "./backplane/failures.ts";
 import type { ChannelRecord } from "./backplane/records.ts";
 import type { Faults } from "./core/faults.ts";
 import type { Limits } from "./core/limits.ts";
@@ -31,7 +31,16 @@ import { carryOut } from "./session/control-acts.ts";
 import { Graces } from "./session/graces.ts";
 import { Gulps } from "./session/gulps.ts";
 import { HeartbeatWheel } from "./session/heartbeat-wheel.ts";
-import type { CatchingUp, Held, Hooks, Identity, OpenSession, SessionHost, Stretch } from "./session/host.ts";
+import type {
+  AppendSender,
+  CatchingUp,
+  Held,
+  Hooks,
+  Identity,
+  OpenSession,
+  SessionHost,
+  Stretch,
+} from "./session/host.ts";
 import { jsonGroup } from "./session/json-codec.ts";
 import { Joiner, type Outbox } from "./session/outbox.ts";
 import { Registry } from "./session/registry.ts";
@@ -111,8 +120,7 @@ export class Node implements SessionHost, StoreSink {
     const closed = (channel: string): void => this.pages.invalidate(channel);
     this.hub = new Hub({ ports, metrics, faults, store, schedule, closed });
     const bounds = { items: limits.pageItems, bytes: limits.pageBytes };
-    const { targets, logger, hooks } = context;
-    this.#present = new PresentForm({ targets, logger, metrics, hooks });
+    this.#present = new PresentForm({ ...context, metrics });
     this.pages = new PageCache({ ports, metrics, faults, store, bounds, present: this.#present });
     this.wheel = new HeartbeatWheel(ports, limits.heartbeatMs);
     this.connectTimeouts = new ConnectTimeouts(ports, limits.connectTimeoutMs);
@@ -166,8 +174,8 @@ export class Node implements SessionHost, StoreSink {
     return group;
   }
 
-  append(request: AppendRequest, isHeld: () => boolean = never): void {
-    this.#appends.push({ request, isHeld });
+  append(request: AppendRequest, sender: AppendSender | null = null): void {
+    this.#appends.push({ request, sender });
     this.#tick.schedule();
   }
 
@@ -341,8 +349,8 @@ export class Node implements SessionHost, StoreSink {
 
   #submitAppends(queued: readonly QueuedAppend[]): void {
     const batch: AppendRequest[] = [];
-    for (const { request, isHeld } of queued) {
-      if (isHeld()) request.done(OUT_OF_ORDER);
+    for (const { request, sender } of queued) {
+      if (sender?.isHeld(request.channel, request.id) === true) request.done(OUT_OF_ORDER);
       else batch.push(request);
     }
     if (batch.length > 0) this.backplane.channels.append(batch);
@@ -351,15 +359,5 @@ export class Node implements SessionHost, StoreSink {
 
 interface QueuedAppend {
   readonly request: AppendRequest;
-  readonly isHeld: () => boolean;
-}
-
-const OUT_OF_ORDER: AppendResult = {
-  ok: false,
-  code: "out_of_order",
-  message: "An earlier publish to the channel failed; send that one again first.",
-};
-
-function never(): boolean {
-  return false;
+  readonly sender: AppendSender | null;
 }

@@ -177,6 +177,7 @@ export interface StoreSink {
   /**
    * Items of a channel in its order, once, after they are durable. Only for channels with an active subscription.
    * `prev` is the `pos` of the delivery before, unless something was lost in between.
+   * The sink keeps `records`, which do not change afterwards.
    */
   deliver(channel: string, prev: Position, pos: Position, records: readonly ChannelRecord[]): void;
   /** Live delivery of the channel may have lost something: compare with the store (P6). */

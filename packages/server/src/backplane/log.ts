@@ -28,6 +28,8 @@ interface Amended extends Target {
 export class Log {
   #top: Place;
   #topText: string;
+  /** Store time of the oldest item, which need not be fetched as long as it is not too old; 0: there is none. */
+  #oldestAt = 0;
   readonly #ring = new Ring<LogEntry>();
   readonly #targets = new Map<string, LogEntry | Amended>();
   readonly #ports: Ports;
@@ -69,6 +71,7 @@ export class Log {
     this.#top = nextPlace(this.#top, record.id, record.at, this.#ports.hash);
     this.#topText = formatPlace(this.#top);
     const entry = { record, place: this.#top, before };
+    if (this.#ring.length === 0) this.#oldestAt = record.at;
     this.#ring.push(entry);
     const target = this.#targets.get(id);
     if (target === undefined) this.#targets.set(id, entry);
@@ -80,11 +83,11 @@ export class Log {
 
   /** Lets go of what is over the size or the age. */
   trim(options: ChannelOptions): void {
-    const oldest = this.#ports.wallMs() - options.historyTtlMs;
-    for (let first = this.#ring.first; first !== undefined; first = this.#ring.first) {
-      if (this.#ring.length <= options.historySize && first.record.at >= oldest) return;
-      this.#ring.shift();
-      this.#forget(first);
+    const keptFrom = this.#ports.wallMs() - options.historyTtlMs;
+    while (this.#ring.length > options.historySize || (this.#ring.length > 0 && this.#oldestAt < keptFrom)) {
+      const first = this.#ring.shift();
+      if (first !== undefined) this.#forget(first);
+      this.#oldestAt = this.#ring.first?.record.at ?? 0;
     }
   }
 

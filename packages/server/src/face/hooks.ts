@@ -62,12 +62,19 @@ function validatePayload(
   value: unknown,
   done: (payload: Payload | CarillonError) => void,
 ): void {
-  settle(
+  const result = validate(target.schema, value);
+  // Most schemas answer at once, and each publish asks one: functions are made for those alone that don't.
+  if (!isPromise(result)) return done(outcomeOf(target, result));
+  settleLater(
     context,
-    () => validate(target.schema, value),
-    (result) => done(result.ok ? payloadOf(target, result.value) : invalid(target, result.problem)),
+    result,
+    (later) => done(outcomeOf(target, later)),
     (error) => done(error instanceof CarillonError ? error : invalid(target, "The schema failed on this value.")),
   );
+}
+
+function outcomeOf(target: Target, result: Validation<unknown>): Payload | CarillonError {
+  return result.ok ? payloadOf(target, result.value) : invalid(target, result.problem);
 }
 
 function payloadOf(target: Target, value: unknown): Payload | CarillonError {

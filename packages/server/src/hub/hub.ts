@@ -27,7 +27,9 @@ export interface HubContext {
 interface Pending {
   readonly prev: Position;
   pos: Position;
-  readonly records: ChannelRecord[];
+  /** Those of the first delivery, which are nearly always all; others are added to a list of the hub's own. */
+  records: readonly ChannelRecord[];
+  own: ChannelRecord[] | null;
 }
 
 interface HubChannel {
@@ -45,6 +47,8 @@ interface HubChannel {
   /** The latest question to the store about that: answers to earlier ones are out of date. */
   question: number;
   pending: Pending | null;
+  /** It is among those that are flushed at the end of the tick. */
+  isDirty: boolean;
   /** Those who wait for the store's answer. */
   waiting: ((answer: Answer<Position>) => void)[];
 }
@@ -58,14 +62,14 @@ interface HubChannel {
  */
 export class Hub {
   readonly #channels = new Map<string, HubChannel>();
-  readonly #dirty = new Set<HubChannel>();
+  #dirty: HubChannel[] = [];
   readonly #coalescer: Coalescer<HubChannel>;
   readonly #context: HubContext;
 
   constructor(context: HubContext) {
     this.#context = context;
     this.#coalescer = new Coalescer(context.ports, (channels) => {
-      for (const channel of channels) this.#dirty.add(channel);
+      for (const channel of channels) this.#soil(channel);
       context.schedule();
     });
   }
@@ -133,11 +137,8 @@ export class Hub {
     const channel = this.#channels.get(name);
     if (channel === undefined) return;
     if (channel.pending !== null && channel.pending.pos !== prev) this.#flushChannel(channel);
-    if (channel.pending === null) channel.pending = { prev, pos, records: [...records] };
-    else {
-      channel.pending.pos = pos;
-      channel.pending.records.push(...records);
-    }
+    if (channel.pending === null) channel.pending = { prev, pos, records, own: null };
+    else add(channel.pending, pos, records);
     this.#mark(channel);
   }
 
@@ -155,13 +156,19 @@ export class Hub {
 
   /** True when a unit waits for the end of the tick. */
   get hasPending(): boolean {
-    return this.#dirty.size > 0;
+    return this.#dirty.length > 0;
   }
 
   /** Builds the units of this tick and hands them out. */
   flush(): void {
-    for (const channel of this.#dirty) this.#flushChannel(channel);
-    this.#dirty.clear();
+    const dirty = this.#dirty;
+    // What is delivered meanwhile joins at the end.
+    for (let index = 0; index < dirty.length; index++) {
+      const channel = dirty[index]!;
+      channel.isDirty = false;
+      this.#flushChannel(channel);
+    }
+    this.#dirty = [];
   }
 
   #open(name: string, options: ChannelOptions, coalesceMs: number): HubChannel {
@@ -175,6 +182,7 @@ export class Hub {
       moment: 0,
       question: 0,
       pending: null,
+      isDirty: false,
       waiting: [],
     };
     this.#channels.set(name, channel);
@@ -184,7 +192,7 @@ export class Hub {
 
   #close(channel: HubChannel): void {
     this.#coalescer.drop(channel);
-    this.#dirty.delete(channel);
+    channel.pending = null;
     this.#channels.delete(channel.name);
     this.#context.metrics.channels--;
     this.#context.store().unsubscribe(channel.name);
@@ -223,8 +231,14 @@ export class Hub {
     const { coalesceMs, pending } = channel;
     const isHeld = coalesceMs > 0 && pending !== null && pending.records.length < HELD_ITEMS_MAX;
     if (isHeld) return this.#coalescer.hold(channel);
-    this.#dirty.add(channel);
+    this.#soil(channel);
     this.#context.schedule();
+  }
+
+  #soil(channel: HubChannel): void {
+    if (channel.isDirty) return;
+    channel.isDirty = true;
+    this.#dirty.push(channel);
   }
 
   /** The fan-out loop: the hottest few lines of the server. No allocation per subscriber. */
@@ -236,17 +250,17 @@ export class Hub {
     channel.moment++;
     const records = channel.options.kind === "state" ? conflate(pending.records) : pending.records;
     const unit = new Unit({ channel: channel.name, prev: pending.prev, pos: pending.pos, records, reset: false });
-    const lagged: Subscriber[] = [];
+    let lagged: Subscriber[] | null = null;
     for (let slot = 0; slot < live.length; slot++) {
       const subscriber = live[slot]!;
       const fits = subscriber.position === pending.prev && subscriber.offer(unit.bytes(subscriber.group));
       if (fits) subscriber.position = pending.pos;
-      else lagged.push(subscriber);
+      else (lagged ??= []).push(subscriber);
     }
     const { metrics } = this.#context;
     metrics.units++;
-    metrics.deliveries += records.length * (live.length - lagged.length);
-    this.#lag(channel, lagged);
+    metrics.deliveries += records.length * (live.length - (lagged?.length ?? 0));
+    if (lagged !== null) this.#lag(channel, lagged);
   }
 
   #lag(channel: HubChannel, lagged: readonly Subscriber[]): void {
@@ -265,6 +279,15 @@ export class Hub {
     }
     subscriber.slot = -1;
   }
+}
+
+function add(pending: Pending, pos: Position, records: readonly ChannelRecord[]): void {
+  if (pending.own === null) {
+    pending.own = [...pending.records];
+    pending.records = pending.own;
+  }
+  pending.own.push(...records);
+  pending.pos = pos;
 }
 
 function isLive(subscriber: Subscriber): boolean {

@@ -66,6 +66,7 @@ export class PresentForm {
 
   /** The same within the call; null if it can't be had so. */
   readNow(channel: string, records: readonly ChannelRecord[]): readonly ChannelRecord[] | null {
+    if (!this.#context.targets.hasUpgrades) return records;
     const answers: Answer<readonly ChannelRecord[]>[] = [];
     this.read(channel, records, (answer) => answers.push(answer));
     const [answer] = answers;

@@ -31,13 +31,14 @@ export function onChannel(context: CommandContext, command: ChannelCommand, answ
   if (kind !== null && target.options.kind !== kind) {
     return answer.fail("wrong_kind", `Expected a ${kind} channel, "${channel}" is a ${target.options.kind} channel.`);
   }
-  context.lane(channel).run((release) => {
-    const isEnough = (grant: ResolvedGrant): boolean => command.isGranted(grant, target);
-    context.grant(target, isEnough, (grant) => {
+  // The name as it is known, not as it came: what is found by it is found without comparing letters.
+  context.lane(target.name).run((release) => {
+    context.grant(target, command.isGranted, (grant) => {
       // The session may have ended while the application was asked; nobody waits for the answer then.
       if (!context.isOpen) return release();
       if (grant instanceof CarillonError) answer.failWith(grant);
-      else if (!isEnough(grant)) answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
+      else if (!command.isGranted(grant, target))
+        answer.fail("forbidden", `You are not allowed to ${action} "${channel}".`);
       else return work(target, grant, release);
       release();
     });

@@ -54,10 +54,12 @@ export interface CommandContext {
   lane(channel: string): Lane;
   /** The same if there is one: a channel without a lane has nothing that waits or is held back. */
   laneOf(channel: string): Lane | null;
+  /** True when a publish must be refused now because another has to be sent again first (P2). */
+  isHeld(channel: string, id: string): boolean;
   /** The user's grant for a target; asked once and remembered, and again if what is remembered is not enough. */
   grant(
     target: Target,
-    isEnough: (grant: ResolvedGrant) => boolean,
+    isEnough: (grant: ResolvedGrant, target: Target) => boolean,
     done: (grant: ResolvedGrant | CarillonError) => void,
   ): void;
   /** The store has refused, as `not_owner`, what the grant allows for one's own: it is asked for again, now and then. */

@@ -42,7 +42,7 @@ export class GrantCache {
   /** The grant for a target. `isEnough`: of one that is remembered; otherwise the application is asked, now and then. */
   get(
     target: Target,
-    isEnough: (grant: ResolvedGrant) => boolean,
+    isEnough: (grant: ResolvedGrant, target: Target) => boolean,
     done: (grant: ResolvedGrant | CarillonError) => void,
   ): void {
     const { grantedBy: channel } = target;
@@ -50,21 +50,21 @@ export class GrantCache {
     const known = remembered === undefined ? null : seenFrom(target, remembered);
     const until = this.#refusedUntil?.get(channel);
     const isInForce = until !== undefined && until > this.#ports.monotonicMs();
-    if (known !== null && (isInForce || (until === undefined && isEnough(known)))) return done(known);
+    if (known !== null && (isInForce || (until === undefined && isEnough(known, target)))) return done(known);
     const asked = this.#forgotten;
     this.#hooks.authorize(this.#identity, target, (grant) => {
       // A permission was taken away while the application was asked, and its answer may be of before (P7).
       if (asked !== this.#forgotten) return this.get(target, isEnough, done);
       if (!("subscribe" in grant)) {
         // What was allowed stays so while the application can't say more.
-        const isAllowed = known !== null && isEnough(known);
+        const isAllowed = known !== null && isEnough(known, target);
         if (isAllowed) this.#refuse(channel);
         return done(isAllowed ? known : grant);
       }
       this.#remember(channel, grant);
       this.#refusedUntil?.delete(channel);
       const seen = seenFrom(target, grant);
-      if (!isEnough(seen)) this.#refuse(channel);
+      if (!isEnough(seen, target)) this.#refuse(channel);
       done(seen);
     });
   }

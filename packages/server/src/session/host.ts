@@ -87,6 +87,12 @@ export interface Hooks {
   call(identity: Identity, name: string, input: unknown, done: (output: Json | CarillonError) => void): void;
 }
 
+/** Who sends an append. */
+export interface AppendSender {
+  /** True when it must be refused now because another has to be sent again first (P2). */
+  isHeld(channel: string, id: string): boolean;
+}
+
 /** The node, as its sessions see it. */
 export interface SessionHost extends OutboxOwner {
   readonly ports: Ports;
@@ -108,8 +114,8 @@ export interface SessionHost extends OutboxOwner {
   readonly idempotencyEpoch: string;
   target(name: string): Target | null;
   group(framing: Framing): Group;
-  /** Appends at the end of the tick, in the order of the calls; unless `isHeld` says then that it must not. */
-  append(request: AppendRequest, isHeld?: () => boolean): void;
+  /** Appends at the end of the tick, in the order of the calls; unless its sender says then that it must not. */
+  append(request: AppendRequest, sender?: AppendSender): void;
   /** Changes state at the end of the tick, in the order of the calls. */
   apply(request: ApplyRequest): void;
   history(target: Target, before: string | null, limit: number, done: (answer: Answer<HistoryPage>) => void): void;

@@ -38,7 +38,10 @@ export function encodeHistoryReply(
 
 function encodeUnit({ content }: Unit, framing: Framing): Uint8Array {
   const { channel, prev, pos, records, reset } = content;
-  const items = records.map(encodeRecordHead).join();
+  const [first] = records;
+  // Most units have one record.
+  const items =
+    records.length === 1 && first !== undefined ? encodeRecordHead(first) : records.map(encodeRecordHead).join();
   const mark = reset ? ',"reset":true' : "";
   // Channel names and positions have an alphabet that needs no escaping.
   const head = `{"push":"items","channel":"${channel}","prev":${quote(prev)},"pos":${quote(pos)}${mark},"items":[${items}]}`;
@@ -46,9 +49,11 @@ function encodeUnit({ content }: Unit, framing: Framing): Uint8Array {
 }
 
 function frame(head: string, records: readonly ChannelRecord[], framing: Framing): Uint8Array {
-  const bodies: Uint8Array[] = [];
-  for (const record of records) if ("data" in record && record.data instanceof Uint8Array) bodies.push(record.data);
-  return bodies.length === 0 ? framing.text(head) : framing.binary(encodeRecord(head, bodies));
+  let bodies: Uint8Array[] | null = null;
+  for (const record of records) {
+    if ("data" in record && record.data instanceof Uint8Array) (bodies ??= []).push(record.data);
+  }
+  return bodies === null ? framing.text(head) : framing.binary(encodeRecord(head, bodies));
 }
 
 function encodeRecordHead(record: ChannelRecord): string {

@@ -19,7 +19,7 @@ export type LaneTask = (release: () => void) => void;
  * back the unsubscribe behind it, and publishes keep their order through asynchronous validation.
  */
 export class Lane {
-  readonly channel: string;
+  #channel: string;
   readonly #beats: Beats;
   /** Null while nothing waits. */
   #waiting: LaneTask[] | null = null;
@@ -34,13 +34,28 @@ export class Lane {
   #refusedAt = -Infinity;
 
   constructor(channel: string, beats: Beats) {
-    this.channel = channel;
+    this.#channel = channel;
     this.#beats = beats;
+  }
+
+  get channel(): string {
+    return this.#channel;
   }
 
   /** True when nothing would be lost by forgetting the lane. */
   get isIdle(): boolean {
     return !this.#isBusy && this.#heldBy === null;
+  }
+
+  /** True while publishes wait for one that failed. */
+  get isHolding(): boolean {
+    return this.#heldBy !== null;
+  }
+
+  /** Makes an idle lane that of another channel: a sender that goes round many should not cost a lane each time. */
+  reuse(channel: string): void {
+    this.#channel = channel;
+    this.#refusedAt = -Infinity;
   }
 
   /** Runs the task now, or after those before it. */

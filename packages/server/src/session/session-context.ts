@@ -98,18 +98,26 @@ export class SessionContext implements CommandContext {
     return this.#lane?.channel === channel ? this.#lane : (this.#otherLanes?.get(channel) ?? null);
   }
 
+  isHeld(channel: string, id: string): boolean {
+    const lane = this.laneOf(channel);
+    return lane !== null && lane.isHolding && lane.isHeldFor(id, this.host.ports.monotonicMs());
+  }
+
   lane(channel: string): Lane {
     const known = this.laneOf(channel);
     if (known !== null) return known;
-    const lane = new Lane(channel, this.#owner.beats);
-    if (this.#lane !== null && !this.#lane.isIdle) this.#keepLane(this.#lane);
-    this.#lane = lane;
-    return lane;
+    if (this.#lane?.isIdle === true) {
+      this.#lane.reuse(channel);
+      return this.#lane;
+    }
+    if (this.#lane !== null) this.#keepLane(this.#lane);
+    this.#lane = new Lane(channel, this.#owner.beats);
+    return this.#lane;
   }
 
   grant(
     target: Target,
-    isEnough: (grant: ResolvedGrant) => boolean,
+    isEnough: (grant: ResolvedGrant, target: Target) => boolean,
     done: (grant: ResolvedGrant | CarillonError) => void,
   ): void {
     const { hooks, limits, ports } = this.host;

@@ -85,6 +85,39 @@ function deliver(prev: string, pos: string): void {
 }
 
 describe("The hub", () => {
+  it("adds nothing to the lists that it was handed: they are the store's", () => {
+    attach();
+    const reader = live("0");
+    const lists = [["1"], ["2", "3"], ["4"]].map((ids) => ids.map((id) => publication(id)));
+    hub.deliver(CHANNEL, "0", "1", lists[0]!);
+    hub.deliver(CHANNEL, "1", "3", lists[1]!);
+    hub.deliver(CHANNEL, "3", "4", lists[2]!);
+    hub.flush();
+    expect(reader.units).toEqual(['1="1" 2="2" 3="3" 4="4"']);
+    expect(lists.map((list) => list.length)).toEqual([1, 2, 1]);
+  });
+
+  it("hands out what is delivered while it hands out", () => {
+    attach();
+    const reader = live("0");
+    const other = live("0");
+    other.isFull = true;
+    other.lagged = () => deliver("1", "2");
+    deliver("0", "1");
+    hub.flush();
+    expect(reader.units).toEqual(['1="1"', '2="2"']);
+    expect(hub.hasPending).toBe(false);
+  });
+
+  it("hands out nothing of a channel that everybody left in the same tick", () => {
+    attach();
+    deliver("0", "1");
+    hub.detach(CHANNEL);
+    expect(metrics.units).toBe(0);
+    hub.flush();
+    expect(metrics.units).toBe(0);
+  });
+
   it("makes one unit of all that is delivered in a tick, and gives it to every live subscriber", () => {
     attach();
     const readers = [live("0"), live("0")];

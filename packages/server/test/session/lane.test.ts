@@ -36,6 +36,21 @@ describe("A lane", () => {
     expect(lane.isIdle).toBe(true);
   });
 
+  it("that is idle can be that of another channel, and knows nothing of the first", () => {
+    const lane = new Lane("chat:lobby", { sent: 1, answered: 2 });
+    lane.run((release) => release());
+    lane.hold("p");
+    expect(lane.isHeldFor("q", 9_900)).toBe(true);
+    expect(lane.isHeldFor("p", 9_900)).toBe(false);
+    lane.reuse("chat:tower");
+    expect(lane.channel).toBe("chat:tower");
+    expect(lane.isHeldFor("q", 9_900)).toBe(false);
+    const ran: string[] = [];
+    lane.run(() => ran.push("a"));
+    lane.run(() => ran.push("b"));
+    expect(ran).toEqual(["a"]);
+  });
+
   it("ends the hold for a sender who has read of the failure and goes on with others for ten seconds", () => {
     const beats = { sent: 3, answered: 3 };
     const lane = new Lane("chat:lobby", beats);

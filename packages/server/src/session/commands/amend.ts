@@ -60,7 +60,7 @@ export const amend: Command<AmendInput> = {
             amend: { target: publication, onlyBy: grant.amend === "any" ? null : identity.publisher.user },
             idempotency: {
               scope: identity.scope,
-              fingerprint: fingerprint(context, "amend", data, [publication, data === null]),
+              fingerprint: fingerprint(context, "amend", data, JSON.stringify([publication, data === null])),
               resend,
             },
           });

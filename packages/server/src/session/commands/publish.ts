@@ -57,10 +57,9 @@ export const publish: Command<PublishInput> = {
       context.host.hooks.validate(target, input.value, (data) => {
         if (data instanceof CarillonError) answer.failWith(data);
         else {
-          const annotations = [input.tags, input.meta, input.expiresInMs];
-          const { options, version } = target;
+          const { name, options, version } = target;
           submit(context, {
-            channel,
+            channel: name,
             options,
             version,
             data,
@@ -73,7 +72,7 @@ export const publish: Command<PublishInput> = {
             done: answerAppend(context, answer),
             idempotency: {
               scope: context.identity.scope,
-              fingerprint: fingerprint(context, "publish", data, annotations),
+              fingerprint: fingerprint(context, "publish", data, annotationsText(input)),
               resend: input.resend,
             },
           });
@@ -88,6 +87,15 @@ function mayPublish(grant: { readonly publish: boolean }): boolean {
   return grant.publish;
 }
 
+/** What a repetition must have in common beside the data. Most have nothing else. */
+function annotationsText({ tags, meta, expiresInMs }: PublishInput): string {
+  return tags === null && meta === null && expiresInMs === 0
+    ? NO_ANNOTATIONS
+    : JSON.stringify([tags, meta, expiresInMs]);
+}
+
+const NO_ANNOTATIONS = JSON.stringify([null, null, 0]);
+
 /**
  * Keeps the order of a session's publishes to a channel (P2): if this one fails in a way that invites a repetition,
  * whatever stage it has reached, those behind it are refused until it is sent again.
@@ -98,7 +106,7 @@ export function keepOrder(context: CommandContext, channel: string, id: string, 
 
 /** True, and answered, when an earlier publish of the session to the channel has to be sent again first (P2). */
 export function isRefusedForOrder(context: CommandContext, channel: string, id: string, answer: Answerer): boolean {
-  if (!isHeld(context, channel, id)) return false;
+  if (!context.isHeld(channel, id)) return false;
   answer.fail("out_of_order", "An earlier publish to the channel failed; send that one again first.");
   return true;
 }
@@ -116,16 +124,14 @@ export function answerAppend(context: CommandContext, answer: Answerer): AppendR
 export function submit(context: CommandContext, request: AppendRequest): void {
   context.host.gulps.published(context.sender);
   // Looked at again when the tick ends: the one before may have failed while this one waited.
-  context.host.append(request, () => isHeld(context, request.channel, request.id));
+  context.host.append(request, context);
 }
 
-function isHeld(context: CommandContext, channel: string, id: string): boolean {
-  const lane = context.laneOf(channel);
-  return lane !== null && lane.isHeldFor(id, context.host.ports.monotonicMs());
-}
-
-/** A hash of everything that makes a repetition one. Bytes and text are told apart, as `"1"` and `1` are by JSON. */
-export function fingerprint(context: CommandContext, verb: string, data: Payload, rest: unknown): string {
+/**
+ * A hash of everything that makes a repetition one; `rest` is JSON text. Bytes and text are told apart, as `"1"` and `1`
+ * are by JSON.
+ */
+export function fingerprint(context: CommandContext, verb: string, data: Payload, rest: string): string {
   const { hash } = context.host.ports;
-  return hash(`${verb} ${typeof data === "string" ? data : data === null ? "" : hash(data)} ${JSON.stringify(rest)}`);
+  return hash(`${verb} ${typeof data === "string" ? data : data === null ? "" : hash(data)} ${rest}`);
 }
