@@ -295,6 +295,7 @@ export class Node implements SessionHost, StoreSink {
     for (const session of this.registry.all()) session.end(CLOSE_CODES.draining.code, CLOSE_CODES.draining.text, false);
     this.#graces.close();
     this.gulps.close();
+    this.connectTimeouts.close();
     this.#restoration.close();
     if (this.#backplane !== null) this.#flush();
   }

@@ -44,7 +44,7 @@ export function encodeRecord(record: TicketRecord | ResumeRecord): string {
   if (record.kind === "ticket") return JSON.stringify(record);
   const { user, instance, term, origin, endsAt, issuedAt, usedAt } = record;
   // Each connect writes one: its numbers need no quoting, and to put them together costs half. They are joined and not
-  // added, which makes one text of them: it is kept for as long as the session and longer.
+  // added, which makes one text of them, and what is null is left out: it is kept for as long as the session and longer.
   return [
     '{"kind":"resume","user":',
     JSON.stringify(user),
@@ -52,14 +52,11 @@ export function encodeRecord(record: TicketRecord | ResumeRecord): string {
     JSON.stringify(instance),
     ',"term":',
     term,
-    ',"origin":',
-    JSON.stringify(origin),
-    ',"endsAt":',
-    endsAt ?? "null",
     ',"issuedAt":',
     issuedAt,
-    ',"usedAt":',
-    usedAt ?? "null",
+    origin === null ? "" : `,"origin":${JSON.stringify(origin)}`,
+    endsAt === null ? "" : `,"endsAt":${endsAt}`,
+    usedAt === null ? "" : `,"usedAt":${usedAt}`,
     "}",
   ].join("");
 }
@@ -78,7 +75,7 @@ export function readTicket(value: string): TicketRecord | null {
 export function readResume(value: string): ResumeRecord | null {
   const record = parse(value);
   if (record === null || record["kind"] !== "resume") return null;
-  const { user, instance, term, origin, endsAt, issuedAt, usedAt } = record;
+  const { user, instance, term, origin = null, endsAt = null, issuedAt, usedAt = null } = record;
   if (!isUser(user) || typeof instance !== "string" || typeof term !== "number" || !isTextOrNull(origin)) return null;
   if (!isNumberOrNull(endsAt) || !isNumberOrNull(usedAt) || typeof issuedAt !== "number") return null;
   return { kind: "resume", user, instance, term, origin, endsAt, issuedAt, usedAt };

@@ -32,9 +32,17 @@ export class ConnectTimeouts {
     if (this.#timer === null) this.#wait(this.#timeoutMs);
   }
 
-  /** It has connected, or has ended. Harmless when repeated. */
+  /**
+   * It has connected, or has ended. Harmless when repeated. The timer stays: a busy server would set one and cancel it
+   * many times a second.
+   */
   remove(connecting: Connecting): void {
-    if (!this.#dueMs.delete(connecting) || this.#dueMs.size > 0) return;
+    this.#dueMs.delete(connecting);
+  }
+
+  /** Lets go of the timer. Nobody is told any more. */
+  close(): void {
+    this.#dueMs.clear();
     this.#timer?.cancel();
     this.#timer = null;
   }

@@ -24,6 +24,8 @@ import type { Outbox, OutboxOwner } from "./outbox.ts";
 /** Who speaks on an open session. */
 export interface Identity {
   readonly user: { readonly id: string };
+  /** The id of the user as the ticket had it; the object is the application's, too. */
+  readonly userId: string;
   readonly instance: string;
   /** Which of its instance's sessions this is; see `core/holder.ts`. */
   readonly term: number;

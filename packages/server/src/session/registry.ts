@@ -19,15 +19,15 @@ export class Registry {
 
   /** Adds an open session, unless its user has so many. */
   add(session: OpenSession, perUserMax: number): CarillonError | null {
-    const { instance, publisher } = session.identity;
+    const { instance, userId } = session.identity;
     // The older connection of an instance that comes back is about to be ended, and must not keep it out.
-    const others = this.#byUser.get(publisher.user).filter(({ identity }) => identity.instance !== instance);
+    const others = this.#byUser.get(userId).filter(({ identity }) => identity.instance !== instance);
     if (others.length >= perUserMax) {
       return new CarillonError("overloaded", `Expected at most ${perUserMax} connections of a user; close one first.`);
     }
     this.#size++;
     this.#byInstance.add(instance, session);
-    this.#byUser.add(publisher.user, session);
+    this.#byUser.add(userId, session);
     return null;
   }
 
@@ -35,7 +35,7 @@ export class Registry {
   remove(session: OpenSession): void {
     this.#size--;
     this.#byInstance.remove(session.identity.instance, session);
-    this.#byUser.remove(session.identity.publisher.user, session);
+    this.#byUser.remove(session.identity.userId, session);
   }
 
   /** The sessions of an instance: more than one only while it is coming back. */

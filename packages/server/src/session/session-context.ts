@@ -15,6 +15,7 @@ import { HeldEntries, type ChangeEnded } from "./held-entries.ts";
 import type { Identity, OpenSession, SessionHost } from "./host.ts";
 import { Lane, type Beats } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
+import { SessionIdentity } from "./session-identity.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What a context needs of its session. */
@@ -54,7 +55,7 @@ export class SessionContext implements CommandContext {
 
   constructor(owner: ContextOwner, { user, instance, term, receipt }: Admitted) {
     this.#owner = owner;
-    this.identity = { user, instance, term, scope: `i:${instance}`, publisher: { user: user.id, instance } };
+    this.identity = new SessionIdentity(user, instance, term);
     this.receipt = receipt;
   }
 
@@ -154,7 +155,7 @@ export class SessionContext implements CommandContext {
   /** Takes what a refresh brought. Grants are asked for again, since they may depend on claims that have changed. */
   refreshed(refreshed: Refreshed): void {
     const { user, receipt } = refreshed;
-    this.identity = { ...this.identity, user };
+    this.identity = new SessionIdentity(user, this.identity.instance, this.identity.term);
     this.receipt = receipt;
     this.#grants = null;
     this.#owner.refreshed(refreshed);

@@ -23,6 +23,18 @@ const NOTHING: readonly Unit[] = [];
 /** No moment of any channel. */
 const NEVER = -1;
 
+/** Where a subscription is on its way to the top. */
+interface CatchingUpState {
+  /** A read is under way: its answer decides what comes next. */
+  isReading: boolean;
+  /** It waits for room in the outbox. */
+  isWaiting: boolean;
+  /** The channel's moment when the page under way was asked for. */
+  askedAt: number;
+  /** Units of a snapshot that are still to be sent. */
+  snapshot: readonly Unit[];
+}
+
 /**
  * A session's subscription: `catching-up` by pages from its position, or `live` on the shared path. Recovery, healing
  * of a gap and a slow reader are the same thing here; they differ only in how the position came to be old.
@@ -38,15 +50,8 @@ export class Subscription implements Subscriber, CatchingUp {
   readonly #owner: SubscriptionOwner;
   readonly #outbox: Outbox;
   #isEnded = false;
-  /** A read is under way: its answer decides what comes next. */
-  #isReading = false;
-  /** Catching up waits for room in the outbox. */
-  #isWaiting = false;
-  #isCatchingUp = false;
-  /** The channel's moment when the page under way was asked for. */
-  #askedAt = 0;
-  /** Units of a snapshot that are still to be sent. */
-  #snapshot: readonly Unit[] = NOTHING;
+  /** Null while it is live: there are many of these, and nearly all are. */
+  #catchingUp: CatchingUpState | null = null;
 
   constructor(target: Target, group: Group, host: SessionHost, owner: SubscriptionOwner) {
     this.target = target;
@@ -78,22 +83,23 @@ export class Subscription implements Subscriber, CatchingUp {
 
   /** There is room in the outbox again. */
   drained(): void {
-    if (!this.#isWaiting) return;
-    this.#isWaiting = false;
+    if (this.#catchingUp?.isWaiting !== true) return;
+    this.#catchingUp.isWaiting = false;
     this.#host.catchUp(this);
   }
 
   /** Does the next bounded piece of catching up. */
   step(): void {
-    if (this.#isEnded || this.#isReading || !this.#isCatchingUp) return;
-    if (this.#mustWait()) return;
-    if (this.#snapshot.length > 0) return this.#sendSnapshot();
-    this.#isReading = true;
-    this.#askedAt = this.#host.hub.moment(this.channel);
+    const state = this.#catchingUp;
+    if (this.#isEnded || state === null || state.isReading) return;
+    if (this.#mustWait(state)) return;
+    if (state.snapshot.length > 0) return this.#sendSnapshot(state);
+    state.isReading = true;
+    state.askedAt = this.#host.hub.moment(this.channel);
     const { position } = this;
     const { name, options } = this.target;
-    if (position === null) this.#host.pages.snapshot(name, options, (answer) => this.#onSnapshot(answer));
-    else this.#host.pages.read(name, options, position, (answer) => this.#onPage(position, answer));
+    if (position === null) this.#host.pages.snapshot(name, options, (answer) => this.#onSnapshot(state, answer));
+    else this.#host.pages.read(name, options, position, (answer) => this.#onPage(state, position, answer));
   }
 
   /** Ends it. Nothing of the channel is sent afterwards. */
@@ -103,28 +109,28 @@ export class Subscription implements Subscriber, CatchingUp {
     this.#host.hub.leave(this);
     this.#host.hub.detach(this.target.name);
     this.#host.metrics.subscriptions--;
-    if (this.#isCatchingUp) this.#host.metrics.catchingUp--;
+    if (this.#catchingUp !== null) this.#host.metrics.catchingUp--;
   }
 
   /**
    * True while the outbox is full: nothing is asked of the store, and what it answers is not taken. The place is kept,
    * the page is not: pages of all of a session's channels may come at once, and must not pile up.
    */
-  #mustWait(): boolean {
-    this.#isWaiting = this.#outbox.isFull;
-    return this.#isWaiting;
+  #mustWait(state: CatchingUpState): boolean {
+    state.isWaiting = this.#outbox.isFull;
+    return state.isWaiting;
   }
 
   #catchUp(): void {
     if (this.#isEnded) return;
-    if (!this.#isCatchingUp) this.#host.metrics.catchingUp++;
-    this.#isCatchingUp = true;
+    if (this.#catchingUp === null) this.#host.metrics.catchingUp++;
+    this.#catchingUp ??= { isReading: false, isWaiting: false, askedAt: 0, snapshot: NOTHING };
     this.#host.catchUp(this);
   }
 
-  #onPage(after: Position, answer: Answer<PageUnit>): void {
-    this.#isReading = false;
-    if (this.#isEnded || this.#mustWait()) return;
+  #onPage(state: CatchingUpState, after: Position, answer: Answer<PageUnit>): void {
+    state.isReading = false;
+    if (this.#isEnded || this.#mustWait(state)) return;
     if (!answer.ok) return this.#retry(answer);
     const { unit, prev, pos, gap, isEmpty, atTop } = answer.value;
     if (gap !== null) {
@@ -138,22 +144,22 @@ export class Subscription implements Subscriber, CatchingUp {
     }
     if (!isEmpty) this.#outbox.push(unit.bytes(this.group));
     this.position = pos;
-    if (atTop && this.#host.hub.join(this, this.#askedAt)) this.#wentLive(pos);
+    if (atTop && this.#host.hub.join(this, state.askedAt)) this.#wentLive(pos);
     else this.#host.catchUp(this);
   }
 
-  #onSnapshot(answer: Answer<SnapshotUnits>): void {
-    this.#isReading = false;
-    if (this.#isEnded || this.#mustWait()) return;
+  #onSnapshot(state: CatchingUpState, answer: Answer<SnapshotUnits>): void {
+    state.isReading = false;
+    if (this.#isEnded || this.#mustWait(state)) return;
     if (!answer.ok) return this.#retry(answer);
-    this.#snapshot = answer.value.units;
-    this.#sendSnapshot();
+    state.snapshot = answer.value.units;
+    this.#sendSnapshot(state);
   }
 
-  #sendSnapshot(): void {
-    const [unit, ...rest] = this.#snapshot;
+  #sendSnapshot(state: CatchingUpState): void {
+    const [unit, ...rest] = state.snapshot;
     if (unit === undefined) return;
-    this.#snapshot = rest.length === 0 ? NOTHING : rest;
+    state.snapshot = rest.length === 0 ? NOTHING : rest;
     this.#outbox.push(unit.bytes(this.group));
     // Only the last unit has a position; what changed since is read from there, like after any absence.
     if (unit.content.pos !== null) this.position = unit.content.pos;
@@ -161,7 +167,7 @@ export class Subscription implements Subscriber, CatchingUp {
   }
 
   #wentLive(pos: Position): void {
-    this.#isCatchingUp = false;
+    this.#catchingUp = null;
     this.#host.metrics.catchingUp--;
     this.#owner.push({ push: "live", channel: this.target.name, pos });
   }

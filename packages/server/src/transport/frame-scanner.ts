@@ -15,7 +15,7 @@ export class FrameScanner {
   /** Which of them, from 0, were compressed; null for none. */
   compressed: Set<number> | null = null;
 
-  // Numbers and no buffer: this exists once for each connection, and a buffer has 300 bytes.
+  // Numbers and no buffer: this may exist once for each connection, and a buffer has 300 bytes.
   #first = 0;
   #headerBytes = 0;
   #lengthBytes = 0;
@@ -38,7 +38,7 @@ export class FrameScanner {
   scan(chunk: Uint8Array): void {
     this.messages = 0;
     this.compressed = null;
-    if (this.#isWholeMessage(chunk)) {
+    if (!this.#isOver && !this.#mayInflate && this.#isBetweenMessages && isWholeMessage(chunk)) {
       this.messages = 1;
       return;
     }
@@ -56,17 +56,8 @@ export class FrameScanner {
     }
   }
 
-  /** What most chunks are, seen at a glance: one message in one frame, well-formed, and nothing else. */
-  #isWholeMessage(chunk: Uint8Array): boolean {
-    const isBetweenMessages = this.#headerBytes === 0 && this.#payloadLeft === 0 && this.fragments === 0;
-    if (!isBetweenMessages || this.#isOver || this.#mayInflate || chunk.byteLength < 2 + MASK_BYTES) return false;
-    const first = chunk[0] ?? 0;
-    const second = chunk[1] ?? 0;
-    if ((first !== (FINAL | TEXT) && first !== (FINAL | BINARY)) || (second & MASKED) === 0) return false;
-    const code = second & 0x7f;
-    if (code < 126) return chunk.byteLength === 2 + MASK_BYTES + code;
-    const length = (chunk[2] ?? 0) * 256 + (chunk[3] ?? 0);
-    return code === 126 && length >= 126 && chunk.byteLength === 4 + MASK_BYTES + length;
+  get #isBetweenMessages(): boolean {
+    return this.#headerBytes === 0 && this.#payloadLeft === 0 && this.fragments === 0;
   }
 
   #takeMark(chunk: Uint8Array, at: number): void {
@@ -130,6 +121,18 @@ export class FrameScanner {
     if (opcode >= CLOSE) return opcode > PONG || (first & FINAL) === 0 || (second & 0x7f) > 125;
     return opcode > BINARY || (opcode === CONTINUATION) === (this.fragments === 0);
   }
+}
+
+/** What most chunks are between messages, seen at a glance: one message in one frame, well-formed, and nothing else. */
+export function isWholeMessage(chunk: Uint8Array): boolean {
+  if (chunk.byteLength < 2 + MASK_BYTES) return false;
+  const first = chunk[0] ?? 0;
+  const second = chunk[1] ?? 0;
+  if ((first !== (FINAL | TEXT) && first !== (FINAL | BINARY)) || (second & MASKED) === 0) return false;
+  const code = second & 0x7f;
+  if (code < 126) return chunk.byteLength === 2 + MASK_BYTES + code;
+  const length = (chunk[2] ?? 0) * 256 + (chunk[3] ?? 0);
+  return code === 126 && length >= 126 && chunk.byteLength === 4 + MASK_BYTES + length;
 }
 
 const FINAL = 0x80;

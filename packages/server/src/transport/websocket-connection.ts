@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import type { RawData } from "ws";
 import type { Logger } from "../core/logger.ts";
@@ -5,7 +6,7 @@ import type { Ports } from "../core/ports.ts";
 import type { Connection, ConnectionEvents, Framing } from "../session/connection.ts";
 import { cutReason, isCloseCode } from "./close-frame.ts";
 import { DEFLATING_FRAMING } from "./deflate.ts";
-import { FrameScanner } from "./frame-scanner.ts";
+import { FrameScanner, isWholeMessage } from "./frame-scanner.ts";
 import { WEBSOCKET_FRAMING } from "./frames.ts";
 import { Message, MessageFault } from "./message.ts";
 import type { ServedWebSocket, WebSocketEvents } from "./served-web-socket.ts";
@@ -79,7 +80,8 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   readonly #socket: ServedSocket;
   /** The listener of `ws`. */
   readonly #parse: DataListener;
-  readonly #scanner: FrameScanner;
+  /** Null while each read has brought one whole message, and what it is for can't be: most connections never have it. */
+  #scanner: FrameScanner | null;
   /** Messages that came while reading was paused; null while there are none. */
   #held: Message[] | null = null;
   #id: string | null = null;
@@ -103,7 +105,7 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
 
   constructor({ ws, socket, remoteAddress, origin, surroundings, isDeflating }: WebSocketParts) {
     this.framing = isDeflating ? DEFLATING_FRAMING : WEBSOCKET_FRAMING;
-    this.#scanner = new FrameScanner(isDeflating);
+    this.#scanner = isDeflating ? new FrameScanner(true) : null;
     this.remoteAddress = remoteAddress;
     this.origin = origin;
     this.#surroundings = surroundings;
@@ -116,9 +118,11 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   /** Begins to tell what happens. Called once, before the socket's next event. */
   serve(events: ConnectionEvents): void {
     this.#events = events;
-    this.#socket.off("data", this.#parse);
     /* oxlint-disable typescript/unbound-method -- They belong to the socket, which calls them as its own. */
-    this.#socket.on("data", WebSocketConnection.#onData);
+    // The stream flows since `ws` listens, and one listener takes the place of the other: there is nothing for the stream to
+    // do, whose own methods would look.
+    EventEmitter.prototype.off.call(this.#socket, "data", this.#parse);
+    EventEmitter.prototype.on.call(this.#socket, "data", WebSocketConnection.#onData);
     this.#socket.on("drain", WebSocketConnection.#onDrain);
     /* oxlint-enable typescript/unbound-method */
   }
@@ -251,13 +255,15 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#messagesOfRead = 0;
     this.#receivedBytes += chunk.byteLength;
     this.#reads += 1;
+    if (this.#scanner === null && isWholeMessage(chunk)) return;
+    this.#scanner ??= new FrameScanner();
     this.#scanner.scan(chunk);
   }
 
   #afterRead(): void {
     this.#isReading = false;
     if (this.#isOver) return;
-    if (this.#scanner.isBroken) {
+    if (this.#scanner?.isBroken === true) {
       return this.close(PROTOCOL_ERROR, "Expected the shortest form of a frame's length.");
     }
     if (this.#isPaused) return this.#ws.pause();
@@ -268,7 +274,7 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     const { unauthenticatedBytes, tooLargeCode } = this.#surroundings.limits;
     if (this.#receivedBytes > unauthenticatedBytes) {
       this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
-    } else if (this.#scanner.fragments > UNAUTHENTICATED_PIECES || this.#reads > UNAUTHENTICATED_PIECES) {
+    } else if ((this.#scanner?.fragments ?? 0) > UNAUTHENTICATED_PIECES || this.#reads > UNAUTHENTICATED_PIECES) {
       this.close(POLICY_VIOLATION, "Expected connect in fewer pieces.");
     }
   }
@@ -276,12 +282,13 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   received(data: RawData, isBinary: boolean): void {
     this.#messagesOfRead += 1;
     if (this.#isOver || !Buffer.isBuffer(data)) return;
-    if (this.#scanner.isBroken && this.#messagesOfRead > this.#scanner.messages) return;
+    const scanner = this.#scanner;
+    if (scanner?.isBroken === true && this.#messagesOfRead > scanner.messages) return;
     const { unauthenticatedBytes, tooLargeCode } = this.#surroundings.limits;
     if (!this.#isOpened && !this.#isPaused && data.byteLength > unauthenticatedBytes) {
       return this.close(tooLargeCode, `Expected at most ${unauthenticatedBytes} bytes before connect is decided.`);
     }
-    const isDeflated = this.#scanner.compressed?.has(this.#messagesOfRead - 1) === true;
+    const isDeflated = scanner?.compressed?.has(this.#messagesOfRead - 1) === true;
     // The parser has checked a text, unless it may be compressed.
     const isChecked = this.framing === WEBSOCKET_FRAMING;
     const message = new Message(data, isBinary, isDeflated, isChecked);

@@ -52,12 +52,31 @@ describe("ConnectTimeouts", () => {
     expect(told).toEqual([["second", TIMEOUT_MS]]);
   });
 
-  it("have no timer while nobody is waited for", () => {
-    timeouts.remove(begin("only"));
-    expect([timeouts.size, world.timers]).toEqual([0, 0]);
+  it("keep one timer however many connect, which rings once more when nobody is left", () => {
+    let set = 0;
+    const counting = {
+      monotonicMs: () => world.monotonicMs(),
+      after: (delayMs: number, callback: () => void) => {
+        set++;
+        return world.after(delayMs, callback);
+      },
+    };
+    timeouts = new ConnectTimeouts(counting, TIMEOUT_MS);
+    for (let index = 0; index < 100; index++) timeouts.remove(begin("quick"));
+    expect([timeouts.size, world.timers, set]).toEqual([0, 1, 1]);
+    world.advance(TIMEOUT_MS);
+    expect([told, world.timers, set]).toEqual([[], 0, 1]);
     begin("another");
     world.advance(TIMEOUT_MS);
     expect(told).toEqual([["another", TIMEOUT_MS]]);
+  });
+
+  it("tell nobody once they are closed, and leave no timer", () => {
+    begin("first");
+    timeouts.close();
+    expect([timeouts.size, world.timers]).toEqual([0, 0]);
+    world.advance(TIMEOUT_MS);
+    expect(told).toEqual([]);
   });
 
   it("go on with those who begin, and without those who end, while somebody is told", () => {

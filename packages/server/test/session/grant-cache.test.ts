@@ -8,6 +8,7 @@ import type { Hooks, Identity } from "../../src/session/host.ts";
 
 const GRANTS_MAX = 8;
 const ANN: Identity = {
+  userId: "ann",
   user: { id: "ann" },
   instance: "i_1",
   term: 1,
