@@ -245,19 +245,16 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   }
 
   #read(chunk: Buffer): void {
-    this.#beforeRead(chunk);
-    this.#parse.call(this.#socket, chunk);
-    this.#afterRead();
-  }
-
-  #beforeRead(chunk: Buffer): void {
     this.#isReading = true;
     this.#messagesOfRead = 0;
     this.#receivedBytes += chunk.byteLength;
     this.#reads += 1;
-    if (this.#scanner === null && isWholeMessage(chunk)) return;
-    this.#scanner ??= new FrameScanner();
-    this.#scanner.scan(chunk);
+    if (this.#scanner !== null || !isWholeMessage(chunk)) {
+      this.#scanner ??= new FrameScanner();
+      this.#scanner.scan(chunk);
+    }
+    this.#parse.call(this.#socket, chunk);
+    this.#afterRead();
   }
 
   #afterRead(): void {
