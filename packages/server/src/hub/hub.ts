@@ -62,8 +62,6 @@ interface HubChannel {
  */
 export class Hub {
   readonly #channels = new Map<string, HubChannel>();
-  /** The one that was attached to last: who attaches joins, and to find it again among many thousands costs half of both. */
-  #attached: HubChannel | null = null;
   #dirty: HubChannel[] = [];
   readonly #coalescer: Coalescer<HubChannel>;
   readonly #context: HubContext;
@@ -93,7 +91,6 @@ export class Hub {
   attach(name: string, options: ChannelOptions, coalesceMs: number, done: (answer: Answer<Position>) => void): void {
     const channel = this.#channels.get(name) ?? this.#open(name, options, coalesceMs);
     channel.interest++;
-    this.#attached = channel;
     if (channel.position !== null) return done({ ok: true, value: this.#settled(channel) });
     channel.waiting.push(done);
     if (channel.waiting.length === 1) this.#ask(channel);
@@ -119,8 +116,7 @@ export class Hub {
    * pending items go out first, because a page that was just read may include them already.
    */
   join(subscriber: Subscriber, since: number): boolean {
-    const name = subscriber.channel;
-    const channel = this.#attached?.name === name ? this.#attached : this.#channels.get(name);
+    const channel = this.#channels.get(subscriber.channel);
     if (channel === undefined || isLive(subscriber)) return true;
     if (channel.pending !== null) this.#flushChannel(channel);
     if (channel.moment !== since && channel.position !== subscriber.position) return false;
@@ -198,7 +194,6 @@ export class Hub {
     this.#coalescer.drop(channel);
     channel.pending = null;
     this.#channels.delete(channel.name);
-    if (this.#attached === channel) this.#attached = null;
     this.#context.metrics.channels--;
     this.#context.store().unsubscribe(channel.name);
     this.#context.closed(channel.name);

@@ -48,19 +48,20 @@ export class ConnectTimeouts {
   }
 
   #wait(delayMs: number): void {
-    this.#timer = this.#ports.after(delayMs, () => {
-      this.#timer = null;
-      this.#tell();
-    });
+    this.#timer = this.#ports.after(delayMs, () => this.#tell());
   }
 
   #tell(): void {
     const now = this.#ports.monotonicMs();
+    // The timer that rang stands until all are told: whoever begins meanwhile must not set one that is late for the others.
     for (const [connecting, dueMs] of this.#dueMs) {
-      // Timers fire a moment early at times, and one that was told may have been followed by others.
-      if (dueMs > now) return this.#timer === null ? this.#wait(dueMs - now) : undefined;
+      // Timers fire a moment early at times.
+      if (dueMs > now) break;
       this.#dueMs.delete(connecting);
       connecting.connectTimedOut();
     }
+    this.#timer = null;
+    const [nextMs] = this.#dueMs.values();
+    if (nextMs !== undefined) this.#wait(nextMs - now);
   }
 }

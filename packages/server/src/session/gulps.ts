@@ -1,7 +1,7 @@
 import type { Ports, Timer } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
 
-/** Publishes after which a sender's rate is looked at: enough that a clock of whole milliseconds tells it. */
+/** So many publishes lie between two looks at a sender's rate: reading the clock for each would cost more than counting it. */
 const LOOK_AFTER = 64;
 /** Publishes in a millisecond from which on a sender is a stream: five in a gulp. */
 const STREAM_PER_MS = 1;
@@ -81,7 +81,7 @@ export class Gulps {
   published(sender: Sender): void {
     sender.count++;
     if (sender.rate > 0) this.#list(sender);
-    else if (sender.count >= LOOK_AFTER) this.#look(sender);
+    else if (sender.count % LOOK_AFTER === 0) this.#look(sender);
   }
 
   /** The tick is over; the end of the last one took so long. */

@@ -4,9 +4,8 @@ import { TokenBucket } from "../policy/rate-limit.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionHost } from "./host.ts";
 
-const NO_BYTES = new Uint8Array(0);
 /** Stands for a frame in which no message was. */
-const NOTHING: Decoded = { head: null, body: NO_BYTES };
+const NOTHING: Decoded = { head: null, body: new Uint8Array(0) };
 
 /** Who takes the messages of an inbox. */
 export interface InboxOwner {
@@ -45,9 +44,11 @@ export class Inbox {
   /** A frame came: text, or bytes; at a time of the monotonic clock. */
   add(payload: string | Uint8Array, nowMs: number): void {
     if (this.#isClosed) return;
+    const { messagesPerFrame } = this.#host.limits;
     let messages: readonly Decoded[];
     try {
-      messages = decode(payload, this.#host.limits.messagesPerFrame);
+      messages =
+        typeof payload === "string" ? decodeText(payload, messagesPerFrame) : decodeBinary(payload, messagesPerFrame);
     } catch (error) {
       return this.#owner.undecodable(error instanceof Error ? error.message : "The frame can't be decoded.");
     }
@@ -108,11 +109,4 @@ export class Inbox {
     });
     return false;
   }
-}
-
-function decode(payload: string | Uint8Array, messagesMax: number): readonly Decoded[] {
-  if (typeof payload !== "string") return decodeBinary(payload, messagesMax);
-  // Most frames have one message: a list that grows has room for sixteen more.
-  if (payload === "" || payload.includes("\n")) return decodeText(payload, messagesMax);
-  return [{ head: JSON.parse(payload), body: NO_BYTES }];
 }

@@ -15,11 +15,9 @@ export function jsonGroup(framing: Framing): Group {
   return { name: "carillon.1.json", encode: (unit) => encodeUnit(unit, forUnits) };
 }
 
-/** The result of a subscribe. */
+/** The result of a subscribe. The position may be the client's own, with any printable character in it. */
 export function subscribedText(channel: string, kind: ChannelKind, pos: Position | null, isLive: boolean): string {
-  // Who is live is where the channel is; otherwise the position may be the client's own, with any printable character in it.
-  const quoted = isLive ? quote(pos) : JSON.stringify(pos);
-  return `{"channel":"${channel}","kind":"${kind}","pos":${quoted},"live":${isLive}}`;
+  return `{"channel":"${channel}","kind":"${kind}","pos":${JSON.stringify(pos)},"live":${isLive}}`;
 }
 
 /** The reply to a publish or an amendment that was stored. It is put together from text: each publish has one. */

@@ -7,9 +7,6 @@ export interface LivenessBounds {
   readonly stallTimeoutMs: number;
 }
 
-/** To ask a socket how far it is costs as much as all else that a session begins with: it is first asked at a beat. */
-const NEVER_LOOKED = -1;
-
 /** What a beat finds out. */
 export type Pulse = "alive" | "heartbeat_missed" | "slow";
 
@@ -24,7 +21,7 @@ export class Liveness {
   readonly #bounds: LivenessBounds;
   #heardAt: number;
   #takenAt: number;
-  #taken: number = NEVER_LOOKED;
+  #taken: number;
 
   /** `nowMs` is for who has just read the monotonic clock. */
   constructor(ports: Ports, connection: Connection, bounds: LivenessBounds, nowMs: number = ports.monotonicMs()) {
@@ -33,6 +30,7 @@ export class Liveness {
     this.#bounds = bounds;
     this.#heardAt = nowMs;
     this.#takenAt = nowMs;
+    this.#taken = connection.takenBytes;
   }
 
   /**
@@ -57,12 +55,9 @@ export class Liveness {
   beat(isPaused: boolean): Pulse {
     const now = this.#ports.monotonicMs();
     const taken = this.#connection.takenBytes;
-    const isProgress = taken !== this.#taken;
-    if (isProgress || this.#connection.queuedBytes === 0) this.#takenAt = now;
-    // Bytes that the system took into its own buffers prove nothing about the peer; only progress of a queue does, and the
-    // first look shows none.
-    const isHeard = isProgress && this.#taken !== NEVER_LOOKED && this.#connection.queuedBytes > 0;
-    if (isPaused || isHeard) this.#heardAt = now;
+    if (taken !== this.#taken || this.#connection.queuedBytes === 0) this.#takenAt = now;
+    // Bytes that the system took into its own buffers prove nothing about the peer; only progress of a queue does.
+    if (isPaused || (taken !== this.#taken && this.#connection.queuedBytes > 0)) this.#heardAt = now;
     this.#taken = taken;
     if (now - this.#takenAt > this.#bounds.stallTimeoutMs) return "slow";
     return this.#isSilent(now) ? "heartbeat_missed" : "alive";

@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import type { RawData } from "ws";
 import type { Logger } from "../core/logger.ts";
@@ -118,11 +117,9 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   /** Begins to tell what happens. Called once, before the socket's next event. */
   serve(events: ConnectionEvents): void {
     this.#events = events;
+    this.#socket.off("data", this.#parse);
     /* oxlint-disable typescript/unbound-method -- They belong to the socket, which calls them as its own. */
-    // The stream flows since `ws` listens, and one listener takes the place of the other: there is nothing for the stream to
-    // do, whose own methods would look.
-    EventEmitter.prototype.off.call(this.#socket, "data", this.#parse);
-    EventEmitter.prototype.on.call(this.#socket, "data", WebSocketConnection.#onData);
+    this.#socket.on("data", WebSocketConnection.#onData);
     this.#socket.on("drain", WebSocketConnection.#onDrain);
     /* oxlint-enable typescript/unbound-method */
   }

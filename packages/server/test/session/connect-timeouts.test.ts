@@ -79,6 +79,18 @@ describe("ConnectTimeouts", () => {
     expect(told).toEqual([]);
   });
 
+  it("tell those who are due next in time, also when another begins while somebody is told", () => {
+    begin("first", () => begin("third"));
+    world.advance(1_000);
+    begin("second");
+    world.advance(TIMEOUT_MS);
+    expect(told).toEqual([
+      ["first", TIMEOUT_MS],
+      ["second", TIMEOUT_MS],
+    ]);
+    expect([timeouts.size, world.timers]).toEqual([1, 1]);
+  });
+
   it("go on with those who begin, and without those who end, while somebody is told", () => {
     begin("first", () => {
       timeouts.remove(second);

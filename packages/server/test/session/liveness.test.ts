@@ -36,21 +36,6 @@ describe("Liveness", () => {
     expect(liveness.beat(true)).toBe("alive");
   });
 
-  it("first asks at a beat how far the connection is, and takes what it is told then for no sign of life", () => {
-    let asked = 0;
-    const watched = {
-      get takenBytes() {
-        asked++;
-        return 5;
-      },
-      queuedBytes: 100,
-    };
-    const late = new Liveness(world, watched as Connection, BOUNDS);
-    expect(asked).toBe(0);
-    world.advance(15_001);
-    expect(late.beat(false)).toBe("heartbeat_missed");
-  });
-
   it("gives a reader that has just woken time to be heard", () => {
     connection.queuedBytes = 300_000;
     world.advance(20_000);
