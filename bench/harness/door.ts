@@ -55,6 +55,8 @@ export interface Door {
   readonly backoffBaseMs?: number;
   readonly backoffMaxMs?: number;
   readonly backoffMinShare?: number;
+  /** The same share of the first wait after a connection broke; default: `backoffMinShare`. */
+  readonly backoffFirstShare?: number;
   /** How long an attempt to connect may take; default: 10 s. */
   readonly attemptMs?: number;
 }

@@ -51,9 +51,11 @@ function door({ bytes = MESSAGE_BYTES }: Purpose): Door {
     // As the client SDK joins the commands of one turn.
     joinedBytes: 12_000,
     bodyBytes: bytes - JSON_BYTES,
-    // As the client SDK waits: anything up to half a second first, then up to 20 s.
+    // As the client SDK waits: anything up to half a second first, then up to 20 s, and half of that at least.
     backoffBaseMs: 500,
     backoffMaxMs: 20_000,
+    backoffMinShare: 0.5,
+    backoffFirstShare: 0,
     attemptMs: 10_000,
   };
 }

@@ -14,6 +14,8 @@ export function plainDoor(bytes: number = MESSAGE_BYTES): Door {
     // They have no client of their own, so theirs waits as ours does.
     backoffBaseMs: 500,
     backoffMaxMs: 20_000,
+    backoffMinShare: 0.5,
+    backoffFirstShare: 0,
   };
 }
 

@@ -8,8 +8,7 @@ const server = new URL(process.argv[2] ?? `http://localhost:${process.env.PORT ?
 const channel = "wschat:main";
 const queue = new Set(); // Publishes that are not confirmed, in their order.
 let position, resume, instance; // What outlives a connection: the place in the channel (6), and who this is (4).
-let socket, welcome, heardAt;
-let [attempt, id] = [0, 2];
+let [socket, welcome, heardAt, attempt, id] = [undefined, undefined, 0, 0, 2];
 
 async function connect() {
   const credential = resume ? { resume } : { ticket: await ticket() };
@@ -58,7 +57,8 @@ function closed(code, reason) {
   welcome = undefined;
   if (code >= 4500) process.exit(1); // Not wanted (8).
   if (code >= 4100) resume = undefined; // Only with a new ticket (8).
-  setTimeout(() => void start(), Math.random() * Math.min(20_000, 500 * 2 ** attempt++)); // Full jitter (7).
+  const share = attempt ? 0.5 + Math.random() / 2 : Math.random();
+  setTimeout(() => void start(), share * Math.min(20_000, 500 * 2 ** attempt++)); // Backoff (7).
 }
 
 function publish(item) {

@@ -40,6 +40,7 @@ static std::string useDoor(Swarm& swarm, const Fields& fields) {
   swarm.backoffBaseMs = number("backoffBaseMs", 500);
   swarm.backoffMaxMs = number("backoffMaxMs", 20'000);
   swarm.backoffMinShare = number("backoffMinShare", 0);
+  swarm.backoffFirstShare = number("backoffFirstShare", swarm.backoffMinShare);
   swarm.attemptMs = number("attemptMs", 10'000);
   swarm.isPipelined = fields.count("isPipelined") == 0 || fields.at("isPipelined") == "true";
   return Report().add("ok", true).line();

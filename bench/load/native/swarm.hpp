@@ -24,9 +24,9 @@ class Swarm {
   std::deque<std::string> tickets;
   std::vector<std::string> problems;
   Observer* observer = nullptr;
-  /** Reconnects what breaks, after a random part of min(baseMs × 2^attempt, maxMs), at least minShare of it. */
+  /** Reconnects what breaks, after a random part of min(baseMs × 2^attempt, maxMs), at least minShare of it, firstShare of the first. */
   bool reconnects = false;
-  double backoffBaseMs = 500, backoffMaxMs = 20'000, backoffMinShare = 0;
+  double backoffBaseMs = 500, backoffMaxMs = 20'000, backoffMinShare = 0, backoffFirstShare = 0;
   /** How long an attempt to connect may take, as client libraries limit it. */
   double attemptMs = 10'000;
   /** How many share a source address. */
@@ -185,7 +185,7 @@ class Swarm {
 
   void later(Client& client) {
     const double limitMs = std::min(backoffMaxMs, backoffBaseMs * double(1u << std::min(client.attempt, 20u)));
-    std::uniform_real_distribution<double> share(backoffMinShare, 1);
+    std::uniform_real_distribution<double> share(client.attempt == 0 ? backoffFirstShare : backoffMinShare, 1);
     client.attempt++;
     beginAt(client, nowUs() + uint64_t(limitMs * share(chance) * 1'000));
   }

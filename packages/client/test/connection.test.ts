@@ -56,30 +56,6 @@ test("comes back within half a second with the resume credential, as the same in
   ]);
 });
 
-test("delays between attempts are random below a bound that doubles up to 20 s", async () => {
-  const world = new World();
-  world.isReachable = false;
-  world.chance = 0.999;
-  world.connect();
-  await world.settle();
-  const opened: number[] = [];
-  for (let seen = 0; world.nowMs < 200_000;) {
-    if (world.ends.length > seen) {
-      seen = world.ends.length;
-      opened.push(world.nowMs);
-      world.end.close(1006);
-    }
-    await world.advance(10);
-  }
-  const gaps = opened.slice(1).map((at, index) => at - (opened[index] ?? 0));
-  for (const [attempt, gap] of gaps.entries()) {
-    const boundMs = Math.min(20_000, 500 * 2 ** attempt);
-    expect(gap).toBeGreaterThan(boundMs * 0.9);
-    expect(gap).toBeLessThanOrEqual(boundMs + 30);
-  }
-  expect(gaps.length).toBeGreaterThan(9);
-});
-
 test("a refused resume credential is given up for a ticket, and the instance is another", async () => {
   const world = new World({
     connect: ({ resume }, end) => {

@@ -1,5 +1,5 @@
 import { afterClose, CarillonError } from "@carillon/protocol";
-import { BACKOFF_CAP_MS, backoffMs } from "./backoff.ts";
+import { backoffMs, LATE } from "./backoff.ts";
 import { numberFrom, type Fields } from "./fields.ts";
 import { Link, type Answer, type LinkSink } from "./link.ts";
 import type { Cancel, ClientPorts, EnvironmentEvent } from "./ports.ts";
@@ -336,8 +336,7 @@ export class Connection implements LinkSink {
     this.#timers.clearAll();
     this.#serial++;
     if (this.#isSuspended) return;
-    const random = this.#ports.random();
-    const backoff = this.#isOffline ? BACKOFF_CAP_MS * (0.5 + random / 2) : backoffMs(this.#attempt++, random);
+    const backoff = backoffMs(this.#isOffline ? LATE : this.#attempt++, this.#ports.random());
     // Asked to wait, the crowd waits at least so long, and still does not come back at one moment.
     const waitMs = delayMs === undefined ? backoff : delayMs && delayMs + backoff;
     this.#timers.set("retry", waitMs, () => this.#begin());
