@@ -51,11 +51,11 @@ export interface Door {
   readonly isStream?: boolean;
   /** Bytes of a message's text, so that with the server's own quoting around it the data has the bytes asked for. */
   readonly bodyBytes: number;
-  /** The wait before a reconnect: a random part, at least `minShare`, of min(baseMs × 2^attempt, maxMs). */
+  /** The wait before a reconnect: a random part, at least `backoffMinShare`, of min(base × 2^attempt, max). */
   readonly backoffBaseMs?: number;
   readonly backoffMaxMs?: number;
   readonly backoffMinShare?: number;
-  /** The same share of the first wait after a connection broke; default: `backoffMinShare`. */
+  /** Stands for `backoffMinShare` in the first wait after a connection broke; default: the same. */
   readonly backoffFirstShare?: number;
   /** How long an attempt to connect may take; default: 10 s. */
   readonly attemptMs?: number;

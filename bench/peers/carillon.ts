@@ -1,6 +1,7 @@
 import type { Door } from "../harness/door.ts";
 import { machineVersions } from "../machine.ts";
 import { MESSAGE_BYTES, nodeServer, type Peer, type Purpose } from "./peer.ts";
+import { SDK_BACKOFF } from "./sdk-backoff.ts";
 
 /** Bytes of a message's data in JSON that are not its text: `{"text":""}`. */
 const JSON_BYTES = 11;
@@ -51,11 +52,7 @@ function door({ bytes = MESSAGE_BYTES }: Purpose): Door {
     // As the client SDK joins the commands of one turn.
     joinedBytes: 12_000,
     bodyBytes: bytes - JSON_BYTES,
-    // As the client SDK waits: anything up to half a second first, then up to 20 s, and half of that at least.
-    backoffBaseMs: 500,
-    backoffMaxMs: 20_000,
-    backoffMinShare: 0.5,
-    backoffFirstShare: 0,
+    ...SDK_BACKOFF,
     attemptMs: 10_000,
   };
 }

@@ -1,6 +1,7 @@
 import type { Door } from "../harness/door.ts";
 import { machineVersions } from "../machine.ts";
 import { MESSAGE_BYTES, nodeServer, type Peer } from "./peer.ts";
+import { SDK_BACKOFF } from "./sdk-backoff.ts";
 
 /** The little protocol of servers that have none: `+channel` subscribes, `?` is echoed, anything else is published. */
 export function plainDoor(bytes: number = MESSAGE_BYTES): Door {
@@ -12,10 +13,7 @@ export function plainDoor(bytes: number = MESSAGE_BYTES): Door {
     call: "?<<body>>",
     bodyBytes: bytes,
     // They have no client of their own, so theirs waits as ours does.
-    backoffBaseMs: 500,
-    backoffMaxMs: 20_000,
-    backoffMinShare: 0.5,
-    backoffFirstShare: 0,
+    ...SDK_BACKOFF,
   };
 }
 

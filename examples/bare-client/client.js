@@ -8,7 +8,8 @@ const server = new URL(process.argv[2] ?? `http://localhost:${process.env.PORT ?
 const channel = "wschat:main";
 const queue = new Set(); // Publishes that are not confirmed, in their order.
 let position, resume, instance; // What outlives a connection: the place in the channel (6), and who this is (4).
-let [socket, welcome, heardAt, attempt, id] = [undefined, undefined, 0, 0, 2];
+let socket, welcome, heardAt;
+let [attempt, id] = [0, 2];
 
 async function connect() {
   const credential = resume ? { resume } : { ticket: await ticket() };
@@ -57,8 +58,7 @@ function closed(code, reason) {
   welcome = undefined;
   if (code >= 4500) process.exit(1); // Not wanted (8).
   if (code >= 4100) resume = undefined; // Only with a new ticket (8).
-  const share = attempt ? 0.5 + Math.random() / 2 : Math.random();
-  setTimeout(() => void start(), share * Math.min(20_000, 500 * 2 ** attempt++)); // Backoff (7).
+  setTimeout(start, (attempt ? 0.5 + Math.random() / 2 : Math.random()) * Math.min(20_000, 500 * 2 ** attempt++)); // Backoff (7).
 }
 
 function publish(item) {
@@ -69,11 +69,11 @@ function publish(item) {
 }
 
 const ticket = () => fetch(new URL("/ticket", server), { method: "POST" }).then((response) => response.text());
-const start = () => connect().catch((error) => closed(1006, error.message));
+const start = () => void connect().catch((error) => closed(1006, error.message));
 const send = (command) => socket.send(JSON.stringify(command));
 const leave = (connection = socket) => connection.close(4000);
 const say = (msg) => publish({ publication: randomUUID(), data: { name: process.env.NAME ?? "Bare", msg } });
 const isDead = () => Date.now() - heardAt > 1.5 * (welcome?.heartbeatMs ?? 10_000);
 setInterval(() => isDead() && socket?.terminate(), 1_000); // A connection that is silent for too long is dead (4).
 createInterface({ input: process.stdin }).on("line", say);
-void start();
+start();

@@ -110,7 +110,7 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#surroundings = surroundings;
     this.#ws = ws;
     this.#parse = parserOf(socket);
-    this.#socket = servedSocket(socket, this);
+    this.#socket = Object.assign(socket, { [CONNECTION]: this });
     ws.events = this;
   }
 
@@ -118,19 +118,9 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
   serve(events: ConnectionEvents): void {
     this.#events = events;
     this.#socket.off("data", this.#parse);
-    /* oxlint-disable typescript/unbound-method -- They belong to the socket, which calls them as its own. */
-    this.#socket.on("data", WebSocketConnection.#onData);
-    this.#socket.on("drain", WebSocketConnection.#onDrain);
-    /* oxlint-enable typescript/unbound-method */
+    this.#socket.on("data", onData);
+    this.#socket.on("drain", onDrain);
   }
-
-  static readonly #onData = function (this: ServedSocket, chunk: Buffer): void {
-    this[CONNECTION].#read(chunk);
-  };
-
-  static readonly #onDrain = function (this: ServedSocket): void {
-    this[CONNECTION].#drained();
-  };
 
   /** Drawn when it is first asked for: few ask. */
   get id(): string {
@@ -228,12 +218,13 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     this.#isDrainExpected = true;
     this.#socket.write("", () => {
       this.#isDrainExpected = false;
-      if (this.#socket.writableLength === 0) this.#drained();
+      if (this.#socket.writableLength === 0) this.drained();
       else this.#expectDrain();
     });
   }
 
-  #drained(): void {
+  /** The socket has taken what was written. */
+  drained(): void {
     try {
       this.#events?.drained();
     } catch (error) {
@@ -241,7 +232,8 @@ export class WebSocketConnection implements Connection, WebSocketEvents {
     }
   }
 
-  #read(chunk: Buffer): void {
+  /** The socket has read so much. */
+  read(chunk: Buffer): void {
     this.#isReading = true;
     this.#messagesOfRead = 0;
     this.#receivedBytes += chunk.byteLength;
@@ -371,11 +363,12 @@ interface ServedSocket extends Socket {
   [CONNECTION]: WebSocketConnection;
 }
 
-function servedSocket(socket: Socket, connection: WebSocketConnection): ServedSocket {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The next line makes it one.
-  const served = socket as ServedSocket;
-  served[CONNECTION] = connection;
-  return served;
+function onData(this: ServedSocket, chunk: Buffer): void {
+  this[CONNECTION].read(chunk);
+}
+
+function onDrain(this: ServedSocket): void {
+  this[CONNECTION].drained();
 }
 
 /** The listener that `ws` has just put on a socket; whoever else listens came before. */
